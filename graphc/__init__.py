@@ -1,0 +1,1 @@
+"""graphc: symbolic differentiation and native code generation for NumPy functions."""

@@ -1,0 +1,74 @@
+"""LLVM IR text to machine code, and machine code to callable addresses."""
+
+from __future__ import annotations
+
+import functools
+
+import llvmlite.binding as llvm
+
+
+@functools.cache
+def host_target() -> llvm.TargetMachine:
+    """A target machine for the processor that runs this process."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=1,
+        jit=True,
+    )
+
+
+def optimised(text: str, machine: llvm.TargetMachine | None = None) -> llvm.ModuleRef:
+    """Parses, verifies and lightly optimises a module: vectors are explicit, so little is left to do."""
+    machine = machine or host_target()
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def object_code(text: str, machine: llvm.TargetMachine | None = None) -> bytes:
+    """The relocatable object file of a module."""
+    machine = machine or host_target()
+    return bytes(machine.emit_object(optimised(text, machine)))
+
+
+def assembly(text: str, machine: llvm.TargetMachine | None = None) -> str:
+    machine = machine or host_target()
+    return str(machine.emit_assembly(optimised(text, machine)))
+
+
+class Loaded:
+    """Object code mapped into this process. Addresses are valid while this object lives."""
+
+    def __init__(self, code: bytes) -> None:
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _fresh_target())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, symbol: str) -> int:
+        found = int(self._engine.get_function_address(symbol))
+        if not found:
+            raise KeyError(f"the object code defines no symbol {symbol!r}")
+        return found
+
+
+def _fresh_target() -> llvm.TargetMachine:
+    # An execution engine takes ownership of its target machine.
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=1,
+        jit=True,
+    )

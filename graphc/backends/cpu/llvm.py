@@ -1,0 +1,385 @@
+"""A structured writer of LLVM IR: typed scalars and vectors, counted loops, branches.
+
+Every value is an `llvmlite.ir` value, either a scalar or a vector of `lanes` elements; one method
+serves both, because it takes the shape from its operands. Formulas written with `Code` therefore
+hold for any vector width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from llvmlite import ir
+
+I1: Final = ir.IntType(1)
+I8: Final = ir.IntType(8)
+I32: Final = ir.IntType(32)
+I64: Final = ir.IntType(64)
+F32: Final = ir.FloatType()
+F64: Final = ir.DoubleType()
+PTR: Final = ir.PointerType()
+VOID: Final = ir.VoidType()
+
+# Contraction and reciprocals may change the last bit; NaN and infinity keep their meaning.
+FLAGS: Final = ("contract", "nsz", "arcp")
+
+
+def scalar_type(dtype: np.dtype) -> ir.Type:
+    """The LLVM type that one element of `dtype` has in memory (bool is a byte)."""
+    if dtype == np.bool_:
+        return I8
+    if dtype.kind == "f":
+        return F32 if dtype.itemsize == 4 else F64
+    return ir.IntType(8 * dtype.itemsize)
+
+
+def value_type(dtype: np.dtype, lanes: int = 1) -> ir.Type:
+    """The LLVM type of a value of `dtype` in a register (bool is one bit)."""
+    element = I1 if dtype == np.bool_ else scalar_type(dtype)
+    return element if lanes == 1 else ir.VectorType(element, lanes)
+
+
+def element_of(type_: ir.Type) -> ir.Type:
+    return type_.element if isinstance(type_, ir.VectorType) else type_
+
+
+def lanes_of(type_: ir.Type) -> int:
+    return type_.count if isinstance(type_, ir.VectorType) else 1
+
+
+def is_float(type_: ir.Type) -> bool:
+    return isinstance(element_of(type_), ir.FloatType | ir.DoubleType)
+
+
+def with_element(type_: ir.Type, element: ir.Type) -> ir.Type:
+    """The type of the same number of lanes with another element."""
+    return ir.VectorType(element, type_.count) if isinstance(type_, ir.VectorType) else element
+
+
+def suffix(type_: ir.Type) -> str:
+    """The mangled name that LLVM's overloaded intrinsics carry for `type_`."""
+    if isinstance(type_, ir.VectorType):
+        return f"v{type_.count}{suffix(type_.element)}"
+    if isinstance(type_, ir.FloatType):
+        return "f32"
+    if isinstance(type_, ir.DoubleType):
+        return "f64"
+    if isinstance(type_, ir.PointerType):
+        return "p0"
+    return f"i{type_.width}"
+
+
+def i64(value: int | ir.Value) -> ir.Value:
+    return ir.Constant(I64, int(value)) if isinstance(value, int | np.integer) else value
+
+
+class Code:
+    """One LLVM function under construction."""
+
+    def __init__(
+        self,
+        module: ir.Module,
+        name: str,
+        arguments: Sequence[ir.Type],
+        *,
+        result: ir.Type = VOID,
+        internal: bool = False,
+        inline: bool = False,
+    ) -> None:
+        self.module = module
+        self.function = ir.Function(module, ir.FunctionType(result, list(arguments)), name)
+        self.function.attributes.add("nounwind")
+        if internal:
+            self.function.linkage = "internal"
+            self.function.attributes.add("alwaysinline" if inline else "noinline")
+        self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.args = list(self.function.args)
+
+    # ---- constants
+
+    def like(self, x: ir.Value | ir.Type, value: float | int | bool) -> ir.Constant:
+        """`value` in every lane, typed like `x`."""
+        type_ = x if isinstance(x, ir.Type) else x.type
+        element = element_of(type_)
+        number = float(value) if is_float(type_) else int(value)
+        if isinstance(element, ir.FloatType):
+            with np.errstate(over="ignore"):
+                number = float(np.float32(number))
+        constant = ir.Constant(element, number)
+        if isinstance(type_, ir.VectorType):
+            return ir.Constant(type_, [constant] * type_.count)
+        return constant
+
+    def lane_numbers(self, element: ir.Type, lanes: int) -> ir.Constant:
+        """0, 1, 2, … one per lane."""
+        return ir.Constant(ir.VectorType(element, lanes), list(range(lanes)))
+
+    # ---- intrinsics and arithmetic
+
+    def intrinsic(self, name: str, result: ir.Type, args: Sequence[ir.Value], **kwargs: object) -> ir.Value:
+        function = self.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.module, ir.FunctionType(result, [a.type for a in args]), name)
+        return self.b.call(function, list(args), **kwargs)
+
+    def math(self, name: str, *args: ir.Value) -> ir.Value:
+        """`llvm.<name>` on operands of one type."""
+        type_ = args[0].type
+        return self.intrinsic(f"llvm.{name}.{suffix(type_)}", type_, args)
+
+    def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        return self.math("fma", a, b, c)
+
+    def add(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.b.fadd(a, b, flags=FLAGS) if is_float(a.type) else self.b.add(a, b)
+
+    def sub(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.b.fsub(a, b, flags=FLAGS) if is_float(a.type) else self.b.sub(a, b)
+
+    def mul(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.b.fmul(a, b, flags=FLAGS) if is_float(a.type) else self.b.mul(a, b)
+
+    def div(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """a / b of floats, correctly rounded."""
+        return self.b.fdiv(a, b)
+
+    def neg(self, a: ir.Value) -> ir.Value:
+        return self.b.fneg(a) if is_float(a.type) else self.b.neg(a)
+
+    def compare(self, relation: str, a: ir.Value, b: ir.Value, *, signed: bool = True) -> ir.Value:
+        """`relation` in < <= > >= == !=; NaN compares false except for != (IEEE 754)."""
+        if is_float(a.type):
+            if relation == "!=":
+                return self.b.fcmp_unordered("!=", a, b)
+            return self.b.fcmp_ordered(relation, a, b)
+        compare = self.b.icmp_signed if signed else self.b.icmp_unsigned
+        return compare(relation, a, b)
+
+    def select(self, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.b.select(condition, a, b)
+
+    def horner(self, x: ir.Value, coefficients: Sequence[float]) -> ir.Value:
+        """A polynomial in x, highest power first."""
+        y: ir.Value = self.like(x, coefficients[0])
+        for c in coefficients[1:]:
+            y = self.fma(y, x, self.like(x, c))
+        return y
+
+    def bits(self, x: ir.Value) -> ir.Value:
+        """The integer with the same bits as float x."""
+        width = 32 if isinstance(element_of(x.type), ir.FloatType) else 64
+        return self.b.bitcast(x, with_element(x.type, ir.IntType(width)))
+
+    def from_bits(self, n: ir.Value) -> ir.Value:
+        element = F32 if element_of(n.type).width == 32 else F64
+        return self.b.bitcast(n, with_element(n.type, element))
+
+    def ldexp(self, x: ir.Value, n: ir.Value) -> ir.Value:
+        """x · 2ⁿ with correct overflow and denormals; n: float of x's type, integral."""
+        n32 = self.b.fptosi(n, with_element(x.type, I32))
+        name = f"llvm.ldexp.{suffix(x.type)}.{suffix(n32.type)}"
+        return self.intrinsic(name, x.type, [x, n32])
+
+    # ---- vectors
+
+    def splat(self, x: ir.Value, lanes: int) -> ir.Value:
+        if lanes == 1:
+            return x
+        type_ = ir.VectorType(x.type, lanes)
+        if isinstance(x, ir.Constant):
+            return ir.Constant(type_, [x] * lanes)
+        undefined = ir.Constant(type_, ir.Undefined)
+        first = self.b.insert_element(undefined, x, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+        return self.b.shuffle_vector(first, undefined, zeros)
+
+    def lane(self, v: ir.Value, index: int) -> ir.Value:
+        return self.b.extract_element(v, ir.Constant(I32, index))
+
+    def mask_first(self, count: int | ir.Value, lanes: int) -> ir.Value:
+        """Lane i is true where i < count (count: int or i64)."""
+        if isinstance(count, int):
+            return ir.Constant(ir.VectorType(I1, lanes), [int(i < count) for i in range(lanes)])
+        element = ir.IntType(max(8, min(64, 512 // lanes)))
+        if element.width < 64:
+            count = self.b.trunc(count, element)
+        return self.b.icmp_unsigned("<", self.lane_numbers(element, lanes), self.splat(count, lanes))
+
+    def reduce(self, monoid: str, v: ir.Value, *, signed: bool = True) -> ir.Value:
+        """Folds the lanes of v in a fixed tree order; monoid: add mul maximum minimum and or."""
+        lanes = lanes_of(v.type)
+        while lanes > 1:
+            half = lanes // 2
+            undefined = ir.Constant(v.type, ir.Undefined)
+
+            def part(start: int, half: int = half, v: ir.Value = v, u: ir.Value = undefined) -> ir.Value:
+                index = ir.Constant(ir.VectorType(I32, half), list(range(start, start + half)))
+                return self.b.shuffle_vector(v, u, index)
+
+            low, high = part(0), part(half)
+            if half == 1:
+                low, high = self.lane(v, 0), self.lane(v, 1)
+            v = self.combine(monoid, low, high, signed=signed)
+            lanes = half
+        return v
+
+    def combine(self, monoid: str, a: ir.Value, b: ir.Value, *, signed: bool = True) -> ir.Value:
+        """a ∘ b; maximum and minimum of floats propagate NaN, as NumPy's do."""
+        if monoid == "add":
+            return self.add(a, b)
+        if monoid == "mul":
+            return self.mul(a, b)
+        if monoid in ("and", "or"):
+            return self.b.and_(a, b) if monoid == "and" else self.b.or_(a, b)
+        if is_float(a.type):
+            return self.math(monoid, a, b)
+        relation = ">" if monoid == "maximum" else "<"
+        return self.select(self.compare(relation, a, b, signed=signed), a, b)
+
+    # ---- memory
+
+    def at(self, pointer: ir.Value, element: ir.Type, *offsets: int | ir.Value) -> ir.Value:
+        """pointer + Σ offsets, counted in elements."""
+        static = sum(o for o in offsets if isinstance(o, int))
+        for offset in offsets:
+            if not isinstance(offset, int):
+                pointer = self.b.gep(pointer, [offset], source_etype=element)
+        return self.b.gep(pointer, [i64(static)], source_etype=element) if static else pointer
+
+    def load(
+        self,
+        pointer: ir.Value,
+        element: ir.Type,
+        lanes: int = 1,
+        mask: ir.Value | None = None,
+        *,
+        align: int | None = None,
+    ) -> ir.Value:
+        """`lanes` consecutive elements; masked lanes read nothing and hold zero."""
+        align = align or size_of(element)
+        if lanes == 1:
+            return self.b.load(pointer, align=align, typ=element)
+        type_ = ir.VectorType(element, lanes)
+        if mask is None:
+            return self.b.load(pointer, align=align, typ=type_)
+        name = f"llvm.masked.load.{suffix(type_)}.p0"
+        return self.intrinsic(name, type_, [pointer, ir.Constant(I32, align), mask, self.like(type_, 0)])
+
+    def store(
+        self,
+        value: ir.Value,
+        pointer: ir.Value,
+        mask: ir.Value | None = None,
+        *,
+        align: int | None = None,
+        streaming: bool = False,
+    ) -> None:
+        """Writes consecutive elements; `streaming` bypasses the cache (needs full alignment)."""
+        size = size_of(element_of(value.type))
+        if mask is not None:
+            name = f"llvm.masked.store.{suffix(value.type)}.p0"
+            self.intrinsic(name, VOID, [value, pointer, ir.Constant(I32, align or size), mask])
+            return
+        instruction = self.b.store(value, pointer, align=align or size)
+        if streaming:
+            instruction.align = size * lanes_of(value.type)
+            one = self.module.add_metadata([ir.Constant(I32, 1)])
+            instruction.set_metadata("nontemporal", one)
+
+    def gather(
+        self, pointers: ir.Value, element: ir.Type, lanes: int, mask: ir.Value | None = None
+    ) -> ir.Value:
+        """One element from each of `lanes` addresses."""
+        type_ = ir.VectorType(element, lanes)
+        mask = mask if mask is not None else self.mask_first(lanes, lanes)
+        name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
+        align = ir.Constant(I32, size_of(element))
+        return self.intrinsic(name, type_, [pointers, align, mask, self.like(type_, 0)])
+
+    def scratch(self, element: ir.Type, count: int) -> ir.Value:
+        """Stack space for `count` elements, aligned to a cache line."""
+        with self.b.goto_entry_block():
+            slot = self.b.alloca(ir.ArrayType(element, count))
+        slot.align = 64
+        return slot
+
+    # ---- control
+
+    def loop(
+        self,
+        count: int | ir.Value,
+        body: Callable[..., Sequence[ir.Value] | None],
+        carry: Sequence[ir.Value] = (),
+        *,
+        start: int | ir.Value = 0,
+        step: int = 1,
+        name: str = "loop",
+    ) -> list[ir.Value]:
+        """`for i in range(start, count, step): carry = body(i, *carry)`; returns the last carry.
+
+        A trip count known to be one is laid out flat; a run-time count may be zero.
+        """
+        if isinstance(count, int) and isinstance(start, int):
+            trips = len(range(start, count, step))
+            if trips == 0:
+                return list(carry)
+            if trips == 1:
+                return list(body(i64(start), *carry) or [])
+        b = self.b
+        before = b.block
+        head = self.function.append_basic_block(name)
+        done = self.function.append_basic_block(name + ".end")
+        known = isinstance(count, int) and isinstance(start, int)
+        if known:
+            b.branch(head)
+        else:
+            b.cbranch(b.icmp_signed("<", i64(start), i64(count)), head, done)
+        b.position_at_end(head)
+        i = b.phi(I64)
+        inside = [b.phi(c.type) for c in carry]
+        results = list(body(i, *inside) or [])
+        following = b.add(i, i64(step), flags=("nuw", "nsw"))
+        last = b.block
+        i.add_incoming(i64(start), before)
+        i.add_incoming(following, last)
+        for phi, initial, result in zip(inside, carry, results, strict=True):
+            phi.add_incoming(initial, before)
+            phi.add_incoming(result, last)
+        b.cbranch(b.icmp_signed("<", following, i64(count)), head, done)
+        b.position_at_end(done)
+        if known:
+            return results
+        merged = []
+        for initial, result in zip(carry, results, strict=True):
+            phi = b.phi(initial.type)
+            phi.add_incoming(initial, before)
+            phi.add_incoming(result, last)
+            merged.append(phi)
+        return merged
+
+    def when(self, condition: ir.Value, body: Callable[[], None]) -> None:
+        """Runs `body` where the i1 `condition` holds."""
+        then = self.function.append_basic_block("then")
+        done = self.function.append_basic_block("done")
+        self.b.cbranch(condition, then, done)
+        self.b.position_at_end(then)
+        body()
+        self.b.branch(done)
+        self.b.position_at_end(done)
+
+    def ret(self, value: ir.Value | None = None) -> None:
+        if value is None:
+            self.b.ret_void()
+        else:
+            self.b.ret(value)
+
+
+def size_of(element: ir.Type) -> int:
+    """Bytes of one element in memory."""
+    if isinstance(element, ir.FloatType):
+        return 4
+    if isinstance(element, ir.DoubleType | ir.PointerType):
+        return 8
+    return max(1, element.width // 8)
