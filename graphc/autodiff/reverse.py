@@ -1,0 +1,113 @@
+"""Reverse mode as a graph-to-graph pass: walk backwards, multiply by local gradients, sum what arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DifferentiationError, located
+from graphc.ir.graph import Graph, Item, Node, topological
+from graphc.ir.rewrite import inline
+from graphc.ir.types import TupleType
+from graphc.trace.context import Trace, tracing
+from graphc.trace.tracer import Tracer, lift
+from graphc.trace.ufuncs import broadcast_to
+
+
+def pullback(graph: Graph, wrt: Sequence[int], seeded: Sequence[int]) -> Graph:
+    """The graph (inputs…, cotangents…) -> (outputs…, cotangents of the inputs `wrt`).
+
+    The cotangents are those of the outputs numbered `seeded`. A gradient on no path is exact zeros.
+    """
+    with tracing() as trace:
+        inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
+        outputs = inline(trace.builder, graph, inputs)
+        seeds = {}
+        for index in seeded:
+            seed = trace.new_input(outputs[index].array_type)
+            seeds[index] = seed
+        cotangents = backpropagate(
+            trace, [(outputs[i], Tracer(trace, s)) for i, s in seeds.items()], [inputs[i] for i in wrt]
+        )
+        gradients = tuple(lift(trace, g) for g in cotangents)
+        return Graph(tuple(trace.inputs), outputs + gradients)
+
+
+def gradient(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The graph inputs -> (outputs…, ∂output₀/∂input for `wrt`); output 0 is a floating scalar."""
+    head = graph.outputs[0].array_type
+    if head.shape != () or head.dtype.kind != "f":
+        raise DifferentiationError(
+            located(
+                f"a gradient needs a real scalar output, got {head}",
+                graph.outputs[0].source,
+                "Reduce it with np.sum or np.mean, or use graphc.vjp / graphc.jacobian.",
+            )
+        )
+    with tracing() as trace:
+        inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
+        outputs = inline(trace.builder, graph, inputs)
+        seed = Tracer(trace, lift(trace, np.ones((), head.dtype)))
+        cotangents = backpropagate(trace, [(outputs[0], seed)], [inputs[i] for i in wrt])
+        return Graph(inputs, outputs + tuple(lift(trace, g) for g in cotangents))
+
+
+def backpropagate(trace: Trace, seeds: Sequence[tuple[Node, Any]], wrt: Sequence[Node]) -> list[Any]:
+    """Cotangents of `wrt` in `trace`, given cotangents of some nodes; zeros where no path leads."""
+    wanted = _leading_to(wrt, [node for node, _ in seeds])
+    arrived: dict[Node, Any] = {}
+    for node, g in seeds:
+        _accumulate(arrived, node, g)
+    for node in reversed(topological([node for node, _ in seeds])):
+        if node not in wanted or not node.args or isinstance(node.op, Item):
+            continue
+        g = _cotangent(trace, node, arrived)
+        if g is None:
+            continue
+        trace.source = node.source
+        result: Any = _wrap(trace, node)
+        for arg, contribution in zip(
+            node.args, node.op.vjp(g, result, *(_wrap(trace, a) for a in node.args)), strict=True
+        ):
+            if contribution is not None and arg in wanted:
+                _accumulate(arrived, arg, contribution)
+    trace.source = None
+    return [arrived[n] if n in arrived else _zeros(n) for n in wrt]
+
+
+def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
+    """Nodes on some path from `wrt`: the only ones whose cotangent matters."""
+    wanted = set(wrt)
+    for node in topological(outputs):
+        if any(arg in wanted for arg in node.args):
+            wanted.add(node)
+    return wanted
+
+
+def _cotangent(trace: Trace, node: Node, arrived: dict[Node, Any]) -> Any:
+    """What arrived at `node`; for several results, a tuple with None for those nobody used."""
+    if not isinstance(node.type, TupleType):
+        return arrived.get(node)
+    items = [trace.builder.add(Item(i), node, source=node.source) for i in range(len(node.type.elements))]
+    found = tuple(arrived.get(item) for item in items)
+    if all(g is None for g in found):
+        return None
+    return tuple(_zeros(item) if g is None else g for g, item in zip(found, items, strict=True))
+
+
+def _wrap(trace: Trace, node: Node) -> Any:
+    if isinstance(node.type, TupleType):
+        elements = range(len(node.type.elements))
+        return tuple(Tracer(trace, trace.builder.add(Item(i), node, source=node.source)) for i in elements)
+    return Tracer(trace, node)
+
+
+def _accumulate(arrived: dict[Node, Any], node: Node, g: Any) -> None:
+    arrived[node] = arrived[node] + g if node in arrived else g
+
+
+def _zeros(node: Node) -> Any:
+    """Exact zeros: one constant, broadcast."""
+    return broadcast_to(np.zeros((), node.array_type.dtype), node.array_type.shape)

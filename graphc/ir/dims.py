@@ -1,0 +1,272 @@
+"""Array dimensions: an `int`, or a polynomial with integer coefficients in named sizes.
+
+`SymbolicDim` is kept in canonical form, so equal expressions are equal objects by value. A size is
+assumed to be at least one where broadcasting has to decide whether it is one; everything computed
+holds for zero as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.errors import ParseError, ShapeError
+
+Atom: TypeAlias = "str | Quotient"
+Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """floor(numerator / denominator), or the remainder of that division."""
+
+    numerator: Dim
+    denominator: Dim
+    remainder: bool = False
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        a, b = evaluate(self.numerator, sizes), evaluate(self.denominator, sizes)
+        return a % b if self.remainder else a // b
+
+    def __str__(self) -> str:
+        return f"({self.numerator}){'%' if self.remainder else '//'}({self.denominator})"
+
+
+@dataclass(frozen=True)
+class SymbolicDim:
+    """Σ coefficient · Π atomᵖ, terms in a fixed order, no zero coefficients, never a plain number."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    def __add__(self, other: Dim) -> Dim:
+        terms = dict(self.terms)
+        for monomial, coefficient in _terms(other):
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+        return _canonical(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + (-other)
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return (-self) + other
+
+    def __mul__(self, other: Dim) -> Dim:
+        terms: dict[Monomial, int] = {}
+        for left, a in self.terms:
+            for right, b in _terms(other):
+                product = _multiply(left, right)
+                terms[product] = terms.get(product, 0) + a * b
+        return _canonical(terms)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        exact = _exact_quotient(self, other)
+        return exact if exact is not None else _atom(Quotient(self, other))
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return 0 if other == 0 else _atom(Quotient(other, self))
+
+    def __mod__(self, other: Dim) -> Dim:
+        return 0 if _exact_quotient(self, other) is not None else _atom(Quotient(self, other, True))
+
+    def __rmod__(self, other: int) -> Dim:
+        return _atom(Quotient(other, self, True))
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        return evaluate(self, sizes)
+
+    def __index__(self) -> int:
+        raise ShapeError(
+            f"the size {self} is symbolic and has no number while tracing; "
+            "write the function with shapes only, or trace it with fixed sizes"
+        )
+
+    __int__ = __index__
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _undecided(self, other: object) -> bool:
+        raise ShapeError(f"cannot order the symbolic size {self} and {other} while tracing")
+
+    __lt__ = __le__ = __gt__ = __ge__ = _undecided
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, coefficient in self.terms:
+            factors = [f"{a}" if p == 1 else f"{a}**{p}" for a, p in monomial]
+            if abs(coefficient) != 1 or not factors:
+                factors.insert(0, str(abs(coefficient)))
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {'*'.join(factors)}" if text else ("-" * (coefficient < 0)) + "*".join(factors)
+        return text.replace(" ", "")
+
+    __repr__ = __str__
+
+
+Dim: TypeAlias = int | SymbolicDim
+
+
+def symbol(name: str) -> SymbolicDim:
+    """The size called `name`."""
+    return SymbolicDim(((((name, 1),), 1),))
+
+
+def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The number that `dim` is for these sizes."""
+    if isinstance(dim, int):
+        return dim
+    total = 0
+    for monomial, coefficient in dim.terms:
+        value = coefficient
+        for atom, power in monomial:
+            base = sizes[atom] if isinstance(atom, str) else atom.evaluate(sizes)
+            value *= base**power
+        total += value
+    return total
+
+
+def symbols_of(dim: Dim) -> tuple[str, ...]:
+    """The names that occur in `dim`, in order of appearance."""
+    if isinstance(dim, int):
+        return ()
+    names: dict[str, None] = {}
+    for monomial, _ in dim.terms:
+        for atom, _ in monomial:
+            inner = (
+                (atom,)
+                if isinstance(atom, str)
+                else symbols_of(atom.numerator) + symbols_of(atom.denominator)
+            )
+            names.update(dict.fromkeys(inner))
+    return tuple(names)
+
+
+def as_symbol(dim: Dim) -> str | None:
+    """The name if `dim` is one bare symbol."""
+    if isinstance(dim, SymbolicDim) and len(dim.terms) == 1:
+        (monomial, coefficient) = dim.terms[0]
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
+            atom = monomial[0][0]
+            return atom if isinstance(atom, str) else None
+    return None
+
+
+def product(dims: tuple[Dim, ...]) -> Dim:
+    """Π dims: the number of elements."""
+    result: Dim = 1
+    for dim in dims:
+        result = result * dim
+    return result
+
+
+def substitute(dim: Dim, sizes: Mapping[str, Dim]) -> Dim:
+    """`dim` with names replaced by other dims."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = 0
+    for monomial, coefficient in dim.terms:
+        value: Dim = coefficient
+        for atom, power in monomial:
+            if isinstance(atom, str):
+                base: Dim = sizes.get(atom, symbol(atom))
+            else:
+                top, bottom = substitute(atom.numerator, sizes), substitute(atom.denominator, sizes)
+                base = top % bottom if atom.remainder else top // bottom
+            for _ in range(power):
+                value = value * base
+        total = total + value
+    return total
+
+
+def parse_dim(text: str) -> Dim:
+    """The dim written `text`, such as `128`, `N` or `2*N+1`."""
+    try:
+        return _from_ast(ast.parse(text.strip(), mode="eval").body)
+    except SyntaxError:
+        raise ParseError(
+            f"{text!r} is not a dimension; write an integer or an expression like 2*N+1"
+        ) from None
+
+
+def _from_ast(node: ast.expr) -> Dim:
+    match node:
+        case ast.Constant(value=int() as value) if not isinstance(value, bool):
+            return value
+        case ast.Name(id=name):
+            return symbol(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_from_ast(operand)
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() as power)):
+            return product((_from_ast(left),) * power)
+        case ast.BinOp(left=left, op=operator, right=right):
+            a, b = _from_ast(left), _from_ast(right)
+            match operator:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.FloorDiv():
+                    return a // b
+                case ast.Mod():
+                    return a % b
+    raise ParseError(
+        f"{ast.unparse(node)!r} is not a dimension; write an integer or an expression like 2*N+1"
+    )
+
+
+def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+    return dim.terms if isinstance(dim, SymbolicDim) else (((), int(dim)),)
+
+
+def _atom(atom: Atom) -> SymbolicDim:
+    return SymbolicDim(((((atom, 1),), 1),))
+
+
+def _multiply(left: Monomial, right: Monomial) -> Monomial:
+    powers: dict[Atom, int] = dict(left)
+    for atom, power in right:
+        powers[atom] = powers.get(atom, 0) + power
+    return tuple(sorted(powers.items(), key=lambda item: str(item[0])))
+
+
+def _canonical(terms: Mapping[Monomial, int]) -> Dim:
+    kept = {m: c for m, c in terms.items() if c}
+    if not kept:
+        return 0
+    if set(kept) == {()}:
+        return kept[()]
+    # Highest degree first, the constant last, names in alphabetical order.
+    order = sorted(kept, key=lambda m: (-sum(p for _, p in m), [str(a) for a, _ in m]))
+    return SymbolicDim(tuple((m, kept[m]) for m in order))
+
+
+def _exact_quotient(dim: SymbolicDim, divisor: Dim) -> Dim | None:
+    """dim / divisor where every term divides, else None."""
+    parts = _terms(divisor)
+    if divisor == dim:
+        return 1
+    if len(parts) != 1:
+        return None
+    ((monomial, coefficient),) = parts
+    if coefficient == 0:
+        raise ShapeError("division of a size by zero")
+    terms: dict[Monomial, int] = {}
+    for candidate, c in dim.terms:
+        powers: dict[Atom, int] = dict(candidate)
+        for atom, power in monomial:
+            powers[atom] = powers.get(atom, 0) - power
+        if c % coefficient or any(p < 0 for p in powers.values()):
+            return None
+        terms[tuple((a, p) for a, p in powers.items() if p)] = c // coefficient
+    return _canonical(terms)

@@ -1,0 +1,155 @@
+"""Nodes and graphs: an immutable, hash-consed record of an array program."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from graphc.ir.types import ArrayType, TupleType, ValueType
+
+
+class AbstractOp(abc.ABC):
+    """One primitive operation and its static parameters (the dataclass fields)."""
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def infer(self, *args: ArrayType) -> ValueType:
+        """Type of the result; an error of `graphc.errors` if the operands do not fit."""
+
+    @abc.abstractmethod
+    def evaluate(self, *args: Any) -> Any:
+        """The meaning of the op, in plain NumPy. Every backend must agree with it."""
+
+    @abc.abstractmethod
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        """Cotangents of `args`, given cotangent `g` of the result `y`; None is an exact zero.
+
+        Written in NumPy: the reverse pass runs it on traced values, tests on arrays.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One value of the program: `op` applied to `args`.
+
+    Nodes are built only by a `Builder`, which interns them, so two nodes of one
+    graph denote the same computation exactly when they are the same object.
+    """
+
+    op: AbstractOp
+    args: tuple[Node, ...]
+    type: ValueType
+    source: str | None = None  # "model.py:12", where the user wrote it; not identity
+
+    @property
+    def array_type(self) -> ArrayType:
+        """The type of a node that is known to hold one array."""
+        if isinstance(self.type, TupleType):
+            raise TypeError(f"{self.op.name} has several results; take one with `item`")
+        return self.type
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name}: {self.type}>"
+
+
+@dataclass(slots=True)
+class Builder:
+    """Makes nodes. Interning, type inference and checking all happen here, once."""
+
+    _interned: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+
+    def add(self, op: AbstractOp, *args: Node, source: str | None = None) -> Node:
+        """The node `op(*args)`: the existing one where the same computation was already made."""
+        key = (op, *args)
+        node = self._interned.get(key)
+        if node is None:
+            type_ = (
+                op.infer(*(arg.array_type for arg in args)) if not _takes_tuple(op) else _infer_item(op, args)
+            )
+            node = self._interned[key] = Node(op, args, type_, source)
+        return node
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A function from `inputs` to `outputs`. Nodes that no output needs do not exist.
+
+    `names` are the inputs' names for printing, one per input, or empty.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    names: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Node]:
+        """Inputs, then every node after the nodes it uses, in a fixed order."""
+        return iter(topological(self.outputs, self.inputs))
+
+    def __str__(self) -> str:
+        from graphc.ir.printer import format_graph
+
+        return format_graph(self)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbolic sizes of the inputs, in order of appearance."""
+        return tuple(dict.fromkeys(s for node in self.inputs for s in node.array_type.symbols))
+
+
+def topological(outputs: Iterable[Node], first: Sequence[Node] = ()) -> list[Node]:
+    """`first`, then every node that `outputs` need, each after its arguments."""
+    seen: dict[Node, None] = dict.fromkeys(first)
+    stack = list(reversed(list(outputs)))
+    while stack:
+        node = stack[-1]
+        waiting = [arg for arg in node.args if arg not in seen]
+        if waiting and node not in seen:
+            stack.extend(reversed(waiting))
+            continue
+        seen.setdefault(stack.pop())
+    return list(seen)
+
+
+def users_of(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    """For each node, the nodes that take it as an argument (once per use)."""
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        users.setdefault(node, [])
+        for arg in node.args:
+            users.setdefault(arg, []).append(node)
+    return users
+
+
+def _takes_tuple(op: AbstractOp) -> bool:
+    return isinstance(op, Item)
+
+
+def _infer_item(op: AbstractOp, args: tuple[Node, ...]) -> ValueType:
+    assert isinstance(op, Item)
+    return op.infer_from(args[0].type)
+
+
+@dataclass(frozen=True)
+class Item(AbstractOp):
+    """One result of an op that has several."""
+
+    index: int
+
+    name: ClassVar[str] = "item"
+
+    def infer_from(self, operand: ValueType) -> ArrayType:
+        if not isinstance(operand, TupleType):
+            raise TypeError(f"item[{self.index}] of a single result of type {operand}")
+        return operand.elements[self.index]
+
+    def infer(self, *args: ArrayType) -> ValueType:
+        raise TypeError("item takes an op with several results")
+
+    def evaluate(self, *args: Any) -> Any:
+        return args[0][self.index]
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        raise TypeError("the reverse pass collects the items of an op before its rule runs")

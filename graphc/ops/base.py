@@ -1,0 +1,121 @@
+"""What ops share: the table of all ops, `apply`, and the abstract kinds a backend must know."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from graphc.errors import DTypeError, ShapeError
+from graphc.ir.graph import AbstractOp, Item
+from graphc.ir.types import ArrayType
+
+ALL_OPS: dict[str, type[AbstractOp]] = {"item": Item}
+UFUNC_TO_OP: dict[np.ufunc, type[AbstractElementwise]] = {}
+# scipy.special ufuncs are recognised by name, so that SciPy need not be imported.
+SPECIAL_TO_OP: dict[str, type[AbstractElementwise]] = {}
+
+OpClass = TypeVar("OpClass", bound=type[AbstractOp])
+
+
+def register(cls: OpClass) -> OpClass:
+    """Make `cls` a frozen dataclass known to the tracer, the parser, the tests and the docs."""
+    frozen = dataclass(frozen=True)(cls)
+    if frozen.name in ALL_OPS:
+        raise ValueError(f"two ops are called {frozen.name!r}")
+    ALL_OPS[frozen.name] = frozen
+    if issubclass(frozen, AbstractElementwise):
+        if frozen.numpy is not None:
+            UFUNC_TO_OP[frozen.numpy] = frozen
+        elif frozen.special is not None:
+            SPECIAL_TO_OP[frozen.special] = frozen
+    return frozen  # type: ignore[return-value]
+
+
+class AbstractTraced(abc.ABC):
+    """A stand-in for an array. `apply` on any of these records the op instead of running it."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def apply(self, op: AbstractOp, args: tuple[Any, ...]) -> Any:
+        """Record `op(*args)` in the program that is being traced."""
+
+
+def apply(op: AbstractOp, *args: Any) -> Any:
+    """`op` on values: recorded if one of them is traced, evaluated in NumPy otherwise."""
+    for arg in args:
+        if isinstance(arg, AbstractTraced):
+            return arg.apply(op, args)
+    return op.evaluate(*args)
+
+
+class AbstractElementwise(AbstractOp):
+    """Result element i depends on operand elements i only. Operand shapes are equal.
+
+    Broadcasting and type conversion are explicit (`BroadcastTo`, `Cast`), so no rule undoes them:
+    operand dtypes are exactly those of one loop of the ufunc.
+    """
+
+    arity: ClassVar[int]
+    numpy: ClassVar[np.ufunc | None] = None
+    special: ClassVar[str | None] = None  # name in scipy.special, where NumPy has no such ufunc
+    expression: ClassVar[str]  # SymPy expression in x (and y, z): meaning and derivative
+    numba: ClassVar[str]  # Python expression over {0}, {1}, {2}, legal in numba.njit code
+    domain: ClassVar[tuple[tuple[float, float], ...]] = ((-3.0, 3.0),)  # where tests draw operands
+    differentiable: ClassVar[bool] = True
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        if len(args) != self.arity:
+            raise DTypeError(f"{self.name} takes {self.arity} operands, got {len(args)}")
+        if len({arg.shape for arg in args}) != 1:
+            raise ShapeError(f"{self.name}: operands differ in shape: {', '.join(map(str, args))}")
+        return ArrayType(self.result_dtype(*(arg.dtype for arg in args)), args[0].shape)
+
+    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
+        """The dtype NumPy's loop for exactly these operand dtypes returns."""
+        if self.numpy is None:
+            raise NotImplementedError(f"{self.name} must define result_dtype")
+        resolved = self.numpy.resolve_dtypes((*dtypes, None))
+        if tuple(resolved[: len(dtypes)]) != dtypes:
+            raise DTypeError(f"{self.name}: operands {dtypes} must be converted to {resolved[:-1]} first")
+        return resolved[-1]
+
+    def evaluate(self, *args: Any) -> Any:
+        if self.numpy is None:
+            raise NotImplementedError(f"{self.name} must define evaluate")
+        return self.numpy(*args)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        """g times the local gradients that SymPy derived from `expression`."""
+        if not self.differentiable:
+            return (None,) * len(args)
+        from graphc.ops.derivatives import local_gradients
+
+        return tuple(None if d is None else g * d for d in local_gradients(self.name, y, *args))
+
+
+class AbstractReduction(AbstractOp):
+    """Folds `axes` away with an associative monoid, starting from its identity."""
+
+    axes: tuple[int, ...]
+
+    monoid: ClassVar[str]  # add, mul, maximum, minimum, and, or
+    domain: ClassVar[tuple[tuple[float, float], ...]] = ((-3.0, 3.0),)
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        (x,) = args
+        if any(not 0 <= axis < x.ndim for axis in self.axes) or list(self.axes) != sorted(set(self.axes)):
+            raise ShapeError(f"{self.name}: axes {self.axes} of {x}")
+        kept = tuple(n for axis, n in enumerate(x.shape) if axis not in self.axes)
+        return ArrayType(self.result_dtype(x.dtype), kept)
+
+    def result_dtype(self, dtype: np.dtype) -> np.dtype:
+        """Reductions keep their operand's dtype: the tracer casts first where NumPy accumulates wider."""
+        return dtype
+
+
+Rule = Callable[..., Any]

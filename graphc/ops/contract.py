@@ -1,0 +1,57 @@
+"""Products summed over shared axes: matrix products of every layout, with batch axes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.errors import DTypeError, ShapeError
+from graphc.ir.dims import Dim
+from graphc.ir.graph import AbstractOp
+from graphc.ir.types import ArrayType
+from graphc.ops.base import apply, register
+
+
+@register
+class Contract(AbstractOp):
+    """y[out] = Σ a[left] b[right]: an einsum of two operands.
+
+    Labels are small integers. Each label occurs at most once per operand; a label outside `out`
+    occurs in both operands and is summed. Booleans combine with `or` and `and`, as in `@`.
+    """
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    out: tuple[int, ...]
+
+    name: ClassVar[str] = "contract"
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        a, b = args
+        if a.dtype != b.dtype:
+            raise DTypeError(f"contract of {a} and {b}: convert the operands to one dtype first")
+        sizes: dict[int, Dim] = {}
+        pairs = [*zip(self.left, a.shape, strict=True), *zip(self.right, b.shape, strict=True)]
+        for label, n in pairs:
+            if sizes.setdefault(label, n) != n:
+                raise ShapeError(f"contract[{self}] of {a} and {b}: sizes {sizes[label]} and {n} differ")
+        summed = (set(self.left) | set(self.right)) - set(self.out)
+        if not summed <= set(self.left) & set(self.right) or len(set(self.out)) != len(self.out):
+            raise ShapeError(f"contract[{self}]: labels {summed} are summed but not shared")
+        return ArrayType(a.dtype, tuple(sizes[label] for label in self.out))
+
+    def __str__(self) -> str:
+        letters = ("".join(chr(97 + i) for i in part) for part in (self.left, self.right, self.out))
+        return "{},{}->{}".format(*letters)
+
+    def evaluate(self, *args: Any) -> Any:
+        a, b = args
+        return np.einsum(a, list(self.left), b, list(self.right), list(self.out))
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        a, b = args
+        return (
+            apply(Contract(self.out, self.right, self.left), g, b),
+            apply(Contract(self.out, self.left, self.right), g, a),
+        )

@@ -1,0 +1,159 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.errors import ShapeError
+from graphc.ir.graph import AbstractOp
+from graphc.ir.types import ArrayType
+from graphc.ops.base import AbstractReduction, register
+
+
+def spread(g: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
+    """A reduced value repeated along the axes it was reduced over."""
+    return np.broadcast_to(np.expand_dims(g, axes), shape)
+
+
+@register
+class Sum(AbstractReduction):
+    """Sum over `axes`. 0 where nothing is summed."""
+
+    name: ClassVar[str] = "sum"
+    monoid: ClassVar[str] = "add"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.sum(args[0], axis=self.axes, dtype=args[0].dtype)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        return (spread(g, self.axes, args[0].shape),)
+
+
+@register
+class Prod(AbstractReduction):
+    """Product over `axes`. 1 where nothing is multiplied."""
+
+    name: ClassVar[str] = "prod"
+    monoid: ClassVar[str] = "mul"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.prod(args[0], axis=self.axes, dtype=args[0].dtype)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        """g times the product of the others, exact where factors are zero (no division)."""
+        (x,) = args
+        if not self.axes:
+            return (g,)
+        rest = tuple(a for a in range(len(x.shape)) if a not in self.axes)
+        order = (*rest, *self.axes)
+        flat = np.reshape(np.transpose(x, order), (*(x.shape[a] for a in rest), -1))
+        ones = np.ones_like(flat[..., :1])
+        before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
+        after = np.flip(np.cumprod(np.concatenate([ones, np.flip(flat, -1)[..., :-1]], axis=-1), axis=-1), -1)
+        others = np.reshape(before * after, tuple(x.shape[a] for a in order))
+        back = np.transpose(others, tuple(order.index(i) for i in range(len(order))))
+        return (spread(g, self.axes, x.shape) * back,)
+
+
+class _Extremum(AbstractReduction):
+    """Shared gradient of max and min: ties share it equally, so that it is a subgradient."""
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        (x,) = args
+        if any(x.shape[a] == 0 for a in self.axes):
+            raise ShapeError(f"{self.name} over an empty axis of {x}, which has no identity")
+        return AbstractReduction.infer(self, x)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        (x,) = args
+        chosen = (x == spread(y, self.axes, x.shape)).astype(x.dtype)
+        share = g / np.sum(chosen, axis=self.axes, dtype=x.dtype)
+        return (chosen * spread(share, self.axes, x.shape),)
+
+
+@register
+class Max(_Extremum):
+    """Largest element over `axes`; NaN if there is one."""
+
+    name: ClassVar[str] = "max"
+    monoid: ClassVar[str] = "maximum"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.max(args[0], axis=self.axes)
+
+
+@register
+class Min(_Extremum):
+    """Smallest element over `axes`; NaN if there is one."""
+
+    name: ClassVar[str] = "min"
+    monoid: ClassVar[str] = "minimum"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.min(args[0], axis=self.axes)
+
+
+class _Logical(AbstractReduction):
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        return (None,)
+
+
+@register
+class All(_Logical):
+    """Whether all booleans over `axes` are true; true where there are none."""
+
+    name: ClassVar[str] = "all"
+    monoid: ClassVar[str] = "and"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.all(args[0], axis=self.axes)
+
+
+@register
+class Any_(_Logical):
+    """Whether some boolean over `axes` is true; false where there are none."""
+
+    name: ClassVar[str] = "any"
+    monoid: ClassVar[str] = "or"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.any(args[0], axis=self.axes)
+
+
+class _ArgExtremum(AbstractOp):
+    axis: int
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        (x,) = args
+        if not 0 <= self.axis < x.ndim or x.shape[self.axis] == 0:
+            raise ShapeError(f"{self.name} along axis {self.axis} of {x}")
+        return ArrayType(np.dtype(np.int64), x.shape[: self.axis] + x.shape[self.axis + 1 :])
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        return (None,)
+
+
+@register
+class ArgMax(_ArgExtremum):
+    """Position along `axis` of the first largest element, or of the first NaN."""
+
+    axis: int
+
+    name: ClassVar[str] = "argmax"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.argmax(args[0], axis=self.axis)
+
+
+@register
+class ArgMin(_ArgExtremum):
+    """Position along `axis` of the first smallest element, or of the first NaN."""
+
+    axis: int
+
+    name: ClassVar[str] = "argmin"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.argmin(args[0], axis=self.axis)

@@ -1,0 +1,114 @@
+"""One run of a user's function on stand-ins: the program it records, and what it took from outside."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import LeakedTracerError, located
+from graphc.ir.graph import Builder, Node
+from graphc.ir.types import ArrayType
+from graphc.ops.leaf import Input
+
+_PACKAGE = str(Path(__file__).parents[1])
+_NUMPY = str(Path(np.__file__).parent)
+_local = threading.local()
+
+
+@dataclass(eq=False)
+class Trace:
+    """A program being recorded. `captured` maps values from outside to the inputs that stand for them."""
+
+    builder: Builder = field(default_factory=Builder)
+    parent: Trace | None = None
+    inputs: list[Node] = field(default_factory=list)
+    captured: dict[int, tuple[Any, Node]] = field(default_factory=dict)
+    open: bool = True
+    source: str | None = None  # set while derived code runs: the line of the operation it derives from
+
+    def new_input(self, type_: ArrayType) -> Node:
+        """A fresh parameter, numbered after those made before it."""
+        node = self.builder.add(Input(len(self.inputs), type_))
+        self.inputs.append(node)
+        return node
+
+    def capture(self, key: int, value: Any, type_: ArrayType) -> Node:
+        """The parameter that stands for an outside value; `value` is kept alive, so `key` stays unique."""
+        if key not in self.captured:
+            self.captured[key] = (value, self.new_input(type_))
+        return self.captured[key][1]
+
+    def encloses(self, other: Trace) -> bool:
+        """Whether `other` runs inside this trace."""
+        inner: Trace | None = other
+        while inner is not None:
+            if inner is self:
+                return True
+            inner = inner.parent
+        return False
+
+
+def current() -> Trace | None:
+    """The innermost trace of this thread."""
+    stack: list[Trace] = getattr(_local, "stack", [])
+    return stack[-1] if stack else None
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
+    """A new trace inside the current one, closed at the end."""
+    if not isinstance(getattr(_local, "stack", None), list):
+        _local.stack = []
+    trace = Trace(parent=current())
+    _local.stack.append(trace)
+    try:
+        yield trace
+    finally:
+        trace.open = False
+        _local.stack.pop()
+
+
+def leaked(source: str | None) -> LeakedTracerError:
+    """The error for a traced value that outlived its function."""
+    return LeakedTracerError(
+        located(
+            "a traced value was used after the function it belongs to had returned",
+            source,
+            "Return it from the compiled function instead of storing it in a global, a closure or an object.",
+        )
+    )
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside graphc and NumPy."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(
+        (_PACKAGE, _NUMPY, "<__array_function__")
+    ):
+        frame = frame.f_back
+    return frame
+
+
+def user_line() -> str | None:
+    """`model.py:12` of the user's code that is running now."""
+    frame = user_frame()
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else None
+
+
+def user_line_with_text() -> str | None:
+    """`model.py:12, h + b`: the user's line and its text, for error messages."""
+    frame = user_frame()
+    if frame is None:
+        return None
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{place}, {text}" if text else place

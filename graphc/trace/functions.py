@@ -1,0 +1,36 @@
+"""NumPy functions on traced values: a table from function to its meaning in terms of graph ops.
+
+The modules of `graphc.trace.numpy_functions` fill the table; each function there takes NumPy's own
+signature, so wrong arguments raise the TypeError a NumPy user knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.trace.ufuncs import unsupported
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a function as the traced meaning of NumPy functions."""
+
+    def add(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = implementation
+        return implementation
+
+    return add
+
+
+def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What NumPy's `function` means on arguments of which at least one is traced."""
+    from graphc.trace import numpy_functions  # noqa: F401  (fills the table)
+
+    implementation = FUNCTIONS.get(function)
+    if implementation is None:
+        module = getattr(function, "__module__", "numpy") or "numpy"
+        raise unsupported(f"{module}.{function.__name__}")
+    return implementation(*args, **kwargs)

@@ -1,0 +1,222 @@
+"""The stand-in for an array whose numbers do not exist yet: it records what NumPy code does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from graphc.errors import DTypeError, TraceError, UnsupportedError, located
+from graphc.ir.dims import Dim, SymbolicDim, product
+from graphc.ir.graph import AbstractOp, Node
+from graphc.ir.types import TupleType, dtype_name, type_of
+from graphc.ops.base import AbstractTraced
+from graphc.ops.leaf import Const, Size
+from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
+from graphc.trace.operators import Operators
+
+# Python scalars adapt to the array they meet (NEP 50); a traced one remembers its Python type.
+Weak = type | None
+
+
+class Tracer(Operators, AbstractTraced):
+    """A traced array, or a traced Python scalar where `weak` is float, int or bool."""
+
+    __slots__ = ("node_", "trace", "weak")
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, trace: Trace, node: Node, weak: Weak = None) -> None:
+        self.trace = trace
+        self.node_ = node
+        self.weak = weak
+
+    # ---- what the value is
+
+    @property
+    def node(self) -> Node:
+        """The node that holds this value now."""
+        return self.node_
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        return self.node.array_type.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.node.array_type.dtype
+
+    @property
+    def size(self) -> Dim:
+        return product(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Dim:
+        return self.size * self.itemsize
+
+    def __repr__(self) -> str:
+        return f"<traced {self.node.type}>"
+
+    # ---- recording
+
+    def apply(self, op: AbstractOp, args: tuple[Any, ...]) -> Any:
+        return record(op, *args)
+
+    # ---- NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        from graphc.trace.ufuncs import call_ufunc
+
+        return call_ufunc(ufunc, method, args, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        from graphc.trace.functions import call_function
+
+        return call_function(function, args, kwargs)
+
+    # ---- sequences
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a traced scalar")
+        if isinstance(self.shape[0], SymbolicDim):
+            self._refuse(f"len() of an axis of symbolic size {self.shape[0]}", "Use x.shape[0] instead.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a traced scalar")
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        from graphc.trace.indexing import get_item
+
+        return get_item(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from graphc.trace.indexing import set_item
+
+        set_item(self, index, value)
+
+    # ---- what only numbers can do
+
+    def _refuse(self, what: str, remedy: str) -> NoReturn:
+        raise TraceError(
+            located(f"{what}: its value is not known while tracing", user_line_with_text(), remedy)
+        )
+
+    def __bool__(self) -> bool:
+        self._refuse(
+            f"a Python branch on the traced value {self.node.type}",
+            "Use np.where(condition, a, b), graphc.cond / graphc.while_loop, or make the argument "
+            "static (static_argnames).",
+        )
+
+    def __float__(self) -> float:
+        self._refuse(
+            f"float() of the traced value {self.node.type}",
+            "Keep it an array: use np.stack or np.array([...]) without dtype to build arrays, "
+            "np.zeros_like(x) or graphc.zeros instead of filling a concrete array.",
+        )
+
+    def __int__(self) -> int:
+        self._refuse(
+            f"int() of the traced value {self.node.type}",
+            "Use it as an array index, graphc.fori_loop for loop bounds, or make the argument static "
+            "(static_argnames).",
+        )
+
+    __index__ = __int__
+
+    def __complex__(self) -> complex:
+        self._refuse(f"complex() of the traced value {self.node.type}", "graphc computes with real numbers.")
+
+    def __contains__(self, item: Any) -> bool:
+        self._refuse("`in` on a traced array", "Use np.any(x == item).")
+
+    def item(self, *args: Any) -> Any:
+        self._refuse("item() of a traced array", "Keep it an array, or call item() on the compiled result.")
+
+    def tolist(self) -> Any:
+        self._refuse(
+            "tolist() of a traced array", "Keep it an array, or call tolist() on the compiled result."
+        )
+
+
+def record(op: AbstractOp, *args: Any) -> Any:
+    """`op(*args)` in the innermost trace; several results come back as a tuple."""
+    trace = current()
+    if trace is None:
+        raise leaked(user_line_with_text())
+    node = trace.builder.add(op, *(lift(trace, arg) for arg in args), source=trace.source or user_line())
+    if isinstance(node.type, TupleType):
+        from graphc.ir.graph import Item
+
+        items = (trace.builder.add(Item(i), node, source=node.source) for i in range(len(node.type.elements)))
+        return tuple(Tracer(trace, item) for item in items)
+    return Tracer(trace, node)
+
+
+def lift(trace: Trace, value: Any) -> Node:
+    """The node of `trace` that holds `value`: its own, a captured outside value, or a constant."""
+    if isinstance(value, Tracer):
+        if value.trace is trace:
+            return value.node
+        if not value.trace.open or not value.trace.encloses(trace):
+            raise leaked(user_line_with_text())
+        node = value.node
+        return trace.capture(id(node), Tracer(value.trace, node, value.weak), node.array_type)
+    if isinstance(value, SymbolicDim):
+        return trace.builder.add(Size(value))
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        from graphc.trace.objects import lift_objects
+
+        return lift(trace, lift_objects(value))
+    if isinstance(value, np.ndarray) and value.ndim:
+        return trace.capture(id(value), value, type_of(value))
+    if isinstance(value, bool | int | float | np.generic | np.ndarray):
+        try:
+            op = Const.of(value)
+            dtype_name(op.dtype)
+        except (DTypeError, OverflowError) as error:
+            raise DTypeError(located(str(error), user_line_with_text())) from None
+        return trace.builder.add(op)
+    if isinstance(value, list | tuple):
+        from graphc.trace.objects import lift_sequence
+
+        return lift(trace, lift_sequence(value))
+    raise UnsupportedError(
+        located(
+            f"a value of type {type(value).__name__} cannot take part in a traced computation",
+            user_line_with_text(),
+            "Use NumPy arrays, Python numbers, or lists of them.",
+        )
+    )
+
+
+def as_tracer(value: Any) -> Tracer:
+    """`value` as a traced value of the innermost trace, Python scalars staying weak."""
+    trace = current()
+    if trace is None:
+        raise leaked(user_line_with_text())
+    if isinstance(value, Tracer) and value.trace is trace:
+        return value
+    weak: Weak = None
+    if isinstance(value, Tracer):
+        weak = value.weak
+    elif type(value) in (bool, int, float):
+        weak = type(value)
+    elif isinstance(value, SymbolicDim):
+        weak = int
+    return Tracer(trace, lift(trace, value), weak)
