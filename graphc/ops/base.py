@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 
@@ -21,6 +21,7 @@ SPECIAL_TO_OP: dict[str, type[AbstractElementwise]] = {}
 OpClass = TypeVar("OpClass", bound=type[AbstractOp])
 
 
+@dataclass_transform(frozen_default=True)
 def register(cls: OpClass) -> OpClass:
     """Make `cls` a frozen dataclass known to the tracer, the parser, the tests and the docs."""
     frozen = dataclass(frozen=True)(cls)
