@@ -26,6 +26,15 @@ VOID: Final = ir.VoidType()
 FLAGS: Final = ("contract", "nsz", "arcp")
 
 
+# The named metadata of modules whose target has AVX-512's vscalef.
+FAST_LDEXP: Final = "graphc.fast_ldexp"
+
+
+def declare_fast_ldexp(module: ir.Module) -> None:
+    """Lets `Code` scale by powers of two with one instruction; the target must have AVX-512F."""
+    module.add_named_metadata(FAST_LDEXP)
+
+
 def scalar_type(dtype: np.dtype) -> ir.Type:
     """The LLVM type that one element of `dtype` has in memory (bool is a byte)."""
     if dtype == np.bool_:
@@ -182,6 +191,17 @@ class Code:
         name = f"llvm.ldexp.{suffix(x.type)}.{suffix(n32.type)}"
         return self.intrinsic(name, x.type, [x, n32])
 
+    def ldexp_integer(self, x: ir.Value, n: ir.Value) -> ir.Value:
+        """x · 2ⁿ by `llvm.ldexp`; n: i32 in every lane. A library call where the processor has no such
+        instruction, so only for modules that declare one (`declare_fast_ldexp`)."""
+        name = f"llvm.ldexp.{suffix(x.type)}.{suffix(n.type)}"
+        return self.intrinsic(name, x.type, [x, n])
+
+    @property
+    def fast_ldexp(self) -> bool:
+        """True where the module's target scales by powers of two in one instruction (AVX-512)."""
+        return FAST_LDEXP in self.module.namedmetadata
+
     # ---- vectors
 
     def splat(self, x: ir.Value, lanes: int) -> ir.Value:
@@ -303,6 +323,7 @@ class Code:
         with self.b.goto_entry_block():
             slot = self.b.alloca(ir.ArrayType(element, count))
         slot.align = 64
+        slot.type = PTR
         return slot
 
     # ---- control

@@ -1,0 +1,177 @@
+"""Writes `coefficients.py`: near-minimax polynomials and split constants, computed with mpmath.
+
+Run `python -m graphc.backends.cpu.math.generate`. Every polynomial is the Chebyshev interpolant of
+its function on its interval, of the lowest degree that meets the stated share of the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+
+Real = Any  # mpmath has no types
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A polynomial for `function` on [start, stop]; `share` is the largest part of the final result that it
+    contributes, relative to the polynomial's own unit: the fit is as precise as that part needs."""
+
+    name: str
+    function: Callable[[Real], Real]
+    start: float
+    stop: float
+    share: float = 1.0
+    stop64: float | None = None
+
+
+def even(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
+    """(f(√w)/√w − 1)/w: the polynomial's factor in f(x) = x + x³·P(x²)."""
+
+    def factor(w: Real) -> Real:
+        x = mp.sqrt(w)
+        return (function(x) / x - 1) / w
+
+    return factor
+
+
+def erfcx_mapped(u: Real) -> Real:
+    """(1 + 2x)·eˣ²·erfc(x) with x = k(1 + u)/(1 − u) (Shepherd & Laframboise 1981)."""
+    if u >= 1:
+        return 2 / mp.sqrt(mp.pi)
+    x = ERFCX_POLE * (1 + u) / (1 - u)
+    return (1 + 2 * x) * scaled_erfc(x)
+
+
+def scaled_erfc(x: Real) -> Real:
+    """eˣ²·erfc(x); its asymptotic series where erfc underflows mpmath's patience."""
+    if x < 40:
+        return mp.exp(x * x) * mp.erfc(x)
+    total, term = mp.mpf(1), mp.mpf(1)
+    for k in range(1, 60):
+        term *= -(2 * k - 1) / (2 * x * x)
+        total += term
+        if abs(term) < mp.mpf(10) ** -70:
+            break
+    return total / (x * mp.sqrt(mp.pi))
+
+
+ERFCX_POLE = 3.75
+
+FITS = (
+    Fit("exp", lambda x: (mp.exp(x) - 1 - x) / x**2, -0.34661, 0.34661, 0.12),
+    Fit("exp2", lambda x: (mp.power(2, x) - 1 - x * mp.log(2)) / x**2, -0.50001, 0.50001, 0.25),
+    Fit("log", lambda w: (2 * mp.atanh(mp.sqrt(w)) / mp.sqrt(w) - 2) / w, 0, 0.029438, 0.03),
+    Fit("sin", even(mp.sin), 0, 0.61689, 0.6),
+    Fit("cos", lambda w: (mp.cos(mp.sqrt(w)) - 1 + w / 2) / w**2, 0, 0.61689, 0.4),
+    Fit("sinh", even(mp.sinh), 0, 1, 1.0),
+    Fit("tanh", even(mp.tanh), 0, 0.40, 0.4),
+    Fit("arcsin", even(mp.asin), 0, 0.25, 0.25),
+    Fit("arctan", even(mp.atan), 0, 0.17158, 0.17),
+)
+
+CONSTANTS: dict[str, Callable[[], Real]] = {
+    "one": lambda: mp.mpf(1),
+    "ln2": lambda: mp.log(2),
+    "log2_e": lambda: 1 / mp.log(2),
+    "log10_e": lambda: 1 / mp.log(10),
+    "log10_2": lambda: mp.log(2) / mp.log(10),
+    "half_pi": lambda: mp.pi / 2,
+    "pi": lambda: mp.pi,
+    "two_over_pi": lambda: 2 / mp.pi,
+    "log_pi": lambda: mp.log(mp.pi),
+    "half_log_2pi": lambda: mp.log(2 * mp.pi) / 2,
+    "sqrt_half": lambda: mp.sqrt(mp.mpf(1) / 2),
+    "sqrt_2_over_pi": lambda: mp.sqrt(2 / mp.pi),
+    "inverse_sqrt_2pi": lambda: 1 / mp.sqrt(2 * mp.pi),
+    "two_over_sqrt_pi": lambda: 2 / mp.sqrt(mp.pi),
+    "inverse_sqrt_pi": lambda: 1 / mp.sqrt(mp.pi),
+    "degree": lambda: mp.pi / 180,
+    "radian": lambda: 180 / mp.pi,
+}
+
+
+def rounded(value: Real, single: bool) -> float:
+    return float(np.float32(float(value))) if single else float(value)
+
+
+def fit(spec: Fit, single: bool) -> tuple[float, ...]:
+    """The coefficients, highest power first, of the lowest degree that is precise enough."""
+    wanted = mp.mpf(2) ** (-27 if single else -57) / spec.share
+
+    def function(x: Real) -> Real:
+        # Removable singularities at 0 cancel half of the working digits there.
+        return spec.function(x if abs(x) > mp.mpf(10) ** -18 else mp.mpf(10) ** -18)
+
+    stop = spec.stop if single or spec.stop64 is None else spec.stop64
+    for terms in range(2, 60):
+        coefficients, error = mp.chebyfit(function, [spec.start, stop], terms, error=True)
+        if error < wanted:
+            return tuple(rounded(c, single) for c in coefficients)
+    raise ValueError(f"no polynomial of 60 terms is precise enough for {spec.name}")
+
+
+def parts(value: Real, single: bool, count: int = 3) -> tuple[float, ...]:
+    """value as a sum of `count` floats, each the rounding of what is left."""
+    result = []
+    for _ in range(count):
+        result.append(rounded(value, single))
+        value -= mp.mpf(result[-1])
+    return tuple(result)
+
+
+def ln2_split(single: bool) -> tuple[float, ...]:
+    """ln 2 in two parts; the first has enough trailing zeros that its product with an exponent is exact."""
+    bits = 15 if single else 41
+    high = mp.floor(mp.log(2) * 2**bits) / 2**bits
+    return (float(high), rounded(mp.log(2) - high, single))
+
+
+def two_over_pi_words(count: int = 38) -> tuple[int, ...]:
+    """The fraction bits of 2/π, 32 at a time."""
+    with mp.workprec(32 * count + 64):
+        bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (32 * count)))
+    return tuple((bits >> (32 * (count - 1 - i))) & 0xFFFFFFFF for i in range(count))
+
+
+def table(single: bool) -> dict[str, tuple[float, ...]]:
+    with mp.workdps(60):
+        entries = {spec.name: fit(spec, single) for spec in FITS}
+        entries |= {f"#{name}": parts(value(), single) for name, value in CONSTANTS.items()}
+        return entries | {"#ln2_split": ln2_split(single)}
+
+
+def text() -> str:
+    """The whole generated module."""
+    lines = [HEADER]
+    for name, single in (("SINGLE", True), ("DOUBLE", False)):
+        lines.append(f"{name}: Final[dict[str, tuple[float, ...]]] = {{")
+        for key, values in table(single).items():
+            lines.append(f'    "{key}": (')
+            lines += [f"        {value!r}," for value in values]
+            lines.append("    ),")
+        lines += ["}", ""]
+    lines.append("TWO_OVER_PI_WORDS: Final[tuple[int, ...]] = (")
+    lines += [f"    0x{word:08X}," for word in (0, 0, *two_over_pi_words())]
+    return "\n".join([*lines, ")", ""])
+
+
+HEADER = '''"""Polynomial coefficients (highest power first) and constants (#…), written by generate.py."""
+
+from __future__ import annotations
+
+from typing import Final
+'''
+
+
+def main() -> None:
+    Path(__file__).with_name("coefficients.py").write_text(text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""One elementary function as a compiled loop over arrays, for tests, benchmarks and the accuracy table."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+
+from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, declare_fast_ldexp, element_of, scalar_type
+from graphc.backends.cpu.math.table import MATH
+
+
+def loop_module(name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_ldexp: bool) -> ir.Module:
+    """`void apply(n, result, operands…)` over whole vectors of `lanes`, n a multiple of it."""
+    module = ir.Module(name)
+    if fast_ldexp:
+        declare_fast_ldexp(module)
+    code = Code(module, "apply", [I64] + [PTR] * (1 + operands))
+    count, result, *sources = code.args
+    for pointer in code.args[1:]:
+        pointer.add_attribute("noalias")
+    element = scalar_type(dtype)
+
+    def body(i: ir.Value) -> None:
+        values = [code.load(code.at(source, element, i), element, lanes) for source in sources]
+        y = MATH[name](code, *values)
+        if element_of(y.type) == I1:
+            y = code.b.zext(y, I8 if lanes == 1 else ir.VectorType(I8, lanes))
+        code.store(y, code.at(result, element_of(y.type), i))
+
+    code.loop(count, body, step=lanes)
+    code.ret()
+    return module
+
+
+class ArrayFunction:
+    """MATH[name] applied to contiguous arrays of one dtype, `lanes` elements at a time."""
+
+    def __init__(
+        self, name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_ldexp: bool | None = None
+    ):
+        host = llvm.get_host_cpu_features().get("avx512f", False)
+        fast = host if fast_ldexp is None else fast_ldexp
+        self.object = object_code(str(loop_module(name, dtype, lanes, operands, fast_ldexp=fast)))
+        self.dtype, self.lanes, self.truth = dtype, lanes, name in ("isnan", "isinf", "isfinite", "signbit")
+        self._loaded = Loaded(self.object)
+        signature = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (1 + operands))
+        self._apply = signature(self._loaded.address("apply"))
+
+    def __call__(self, *operands: np.ndarray) -> np.ndarray:
+        shape = operands[0].shape
+        flat = [np.ascontiguousarray(x, self.dtype).ravel() for x in operands]
+        size = flat[0].size
+        padded = -(-size // self.lanes) * self.lanes
+        flat = [np.pad(x, (0, padded - size), mode="edge") for x in flat]
+        result = np.empty(padded, np.bool_ if self.truth else self.dtype)
+        self.into(result, *flat)
+        return result[:size].reshape(shape)
+
+    def into(self, result: np.ndarray, *operands: np.ndarray) -> None:
+        """Without copies: the size must be a multiple of the lanes."""
+        self._apply(result.size, result.ctypes.data, *(x.ctypes.data for x in operands))
+
+
+@functools.cache
+def array_function(name: str, dtype: np.dtype, lanes: int, operands: int = 1) -> ArrayFunction:
+    return ArrayFunction(name, dtype, lanes, operands)

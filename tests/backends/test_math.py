@@ -1,0 +1,134 @@
+"""The elementary functions of the CPU backend against longdouble, mpmath, NumPy and SciPy."""
+
+from __future__ import annotations
+
+import re
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+import scipy.special
+
+from graphc.backends.cpu.jit import assembly
+from graphc.backends.cpu.math import MATH
+from graphc.backends.cpu.math.loops import array_function, loop_module
+from tests.backends.math_cases import CASES, Case, error_in_ulps, samples
+
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+LANES = {SINGLE: 16, DOUBLE: 8}
+both_types = pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def corners(dtype: np.dtype) -> np.ndarray:
+    info = np.finfo(dtype)
+    positive = [
+        *(0, 1, 2, 0.5, 1.5, 3, np.pi, 10, 100, 1000, np.inf, np.nan),
+        *(info.smallest_subnormal, 3 * info.smallest_subnormal, info.tiny, info.eps, info.max, 1e30),
+    ]
+    return np.array([*positive, *(-v for v in positive)]).astype(dtype)
+
+
+def oracle(name: str, *columns: np.ndarray) -> np.ndarray:
+    """NumPy's result, or SciPy's in f64: some of its f32 loops flush subnormals."""
+    if name in dir(np):
+        return getattr(np, name)(*columns)
+    return getattr(scipy.special, name)(*(x.astype(np.float64) for x in columns)).astype(columns[0].dtype)
+
+
+@each_case
+@both_types
+def test_error_stays_below_the_stated_bound(case: Case, dtype: np.dtype) -> None:
+    columns = samples(case, dtype, 150 if case.precise else 20_000)
+    y = array_function(case.name, dtype, LANES[dtype], case.operands)(*columns)
+    with np.errstate(all="ignore"):
+        exact = case.reference(*(x.astype(np.longdouble) for x in columns))
+    error = error_in_ulps(y, exact, case.absolute)
+    worst = int(np.argmax(error))
+    assert error[worst] <= case.bounds[dtype == DOUBLE], [x[worst] for x in columns] + [
+        y[worst],
+        exact[worst],
+    ]
+
+
+@each_case
+@both_types
+def test_scalar_and_vector_forms_agree_bit_for_bit(case: Case, dtype: np.dtype) -> None:
+    columns = [np.concatenate([x[:2000], corners(dtype)]) for x in samples(case, dtype, 500)]
+    unsigned = f"u{dtype.itemsize}"
+    vector = array_function(case.name, dtype, LANES[dtype], case.operands)(*columns)
+    scalar = array_function(case.name, dtype, 1, case.operands)(*columns)
+    if vector.dtype == dtype:
+        assert np.array_equal(np.isnan(vector), np.isnan(scalar))
+        vector, scalar = (np.where(np.isnan(v), 0, v).view(unsigned) for v in (vector, scalar))
+    assert np.array_equal(vector, scalar)
+
+
+@each_case
+@both_types
+def test_corner_values_are_those_of_numpy_and_scipy(case: Case, dtype: np.dtype) -> None:
+    grid = np.meshgrid(*[corners(dtype)] * case.operands)
+    columns = [np.ascontiguousarray(x.ravel()) for x in grid]
+    y = array_function(case.name, dtype, LANES[dtype], case.operands)(*columns)
+    with np.errstate(all="ignore"):
+        expected = oracle(case.name, *columns)
+    special = ~np.isfinite(expected) | (expected == 0)
+    assert np.array_equal(y[special], expected[special], equal_nan=True), _differing(columns, y, expected)
+    zero = expected == 0
+    assert np.array_equal(np.signbit(y[zero]), np.signbit(expected[zero])), _differing(columns, y, expected)
+    assert np.all(np.isfinite(y[~special])), _differing(columns, y, expected)
+
+
+def _differing(columns: list[np.ndarray], y: np.ndarray, expected: np.ndarray) -> list[tuple]:
+    same = (y == expected) & (np.signbit(y) == np.signbit(expected)) | np.isnan(y) & np.isnan(expected)
+    return [(*(c[i] for c in columns), y[i], expected[i]) for i in np.flatnonzero(~same)][:20]
+
+
+def test_every_function_has_a_measured_case() -> None:
+    assert {case.name for case in CASES} == set(MATH)
+
+
+@pytest.mark.parametrize(
+    "triple, cpu", [(None, "znver4"), (None, "haswell"), ("aarch64-linux-gnu", "cortex-a76")]
+)
+@each_case
+def test_compiled_functions_call_nothing_outside_their_module(
+    case: Case, triple: str | None, cpu: str
+) -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(triple or llvm.get_default_triple())
+    machine = target.create_target_machine(cpu=cpu, features="", opt=1, reloc="pic")
+    for dtype in (SINGLE, DOUBLE):
+        module = loop_module(case.name, dtype, LANES[dtype], case.operands, fast_ldexp=cpu == "znver4")
+        called = re.findall(r"^\s+(?:callq?|bl|jmp|b)\s+([A-Za-z_]\w*)", assembly(str(module), machine), re.M)
+        assert [name for name in called if not name.startswith("graphc_")] == []
+
+
+@both_types
+def test_integer_scaling_and_ldexp_give_the_same_bits(dtype: np.dtype) -> None:
+    from graphc.backends.cpu.math.loops import ArrayFunction
+
+    x = samples(CASES[0], dtype, 2000)[0]
+    portable = ArrayFunction("exp", dtype, LANES[dtype], 1, fast_ldexp=False)(x)
+    assert np.array_equal(portable, array_function("exp", dtype, LANES[dtype])(x), equal_nan=True)
+
+
+@both_types
+def test_sine_is_accurate_next_to_multiples_of_half_pi(dtype: np.dtype) -> None:
+    import mpmath as mp
+
+    with mp.workprec(300):
+        x = np.array([float(mp.pi / 2 * k) for k in (*range(1, 200), 355, 10**6, 10**9 + 7)]).astype(dtype)
+        if dtype == DOUBLE:  # the double closest to a multiple of π/2
+            x = np.append(x, 6381956970095103 * 2.0**797)
+        exact = np.array([np.longdouble(mp.nstr(mp.sin(mp.mpf(float(v))), 25)) for v in x])
+    y = array_function("sin", dtype, LANES[dtype])(x)
+    assert np.max(error_in_ulps(y, exact)) < 1.6
+
+
+def test_sine_of_every_power_of_two_is_accurate() -> None:
+    x = 2.0 ** np.arange(-1074, 1024)
+    y = array_function("sin", DOUBLE, 8)(x)
+    assert np.max(error_in_ulps(y, np.sin(x.astype(np.longdouble)))) < 1.6

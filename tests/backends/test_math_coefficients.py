@@ -1,0 +1,19 @@
+"""The generated coefficients are those that the generator computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from graphc.backends.cpu.math import coefficients, generate
+
+
+def test_committed_coefficients_are_those_the_generator_computes() -> None:
+    for single, committed in ((True, coefficients.SINGLE), (False, coefficients.DOUBLE)):
+        assert generate.table(single) == committed
+    assert generate.two_over_pi_words() == coefficients.TWO_OVER_PI_WORDS[2:]
+
+
+def test_mpmath_is_not_imported_at_run_time() -> None:
+    program = "import sys, graphc.backends.cpu.math; sys.exit('mpmath' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
