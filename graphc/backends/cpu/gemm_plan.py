@@ -1,0 +1,149 @@
+"""How a matrix product is cut: register tile, cache blocks and which operands are packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.backends.cpu.index import round_up
+
+
+@dataclass(frozen=True)
+class MatmulShape:
+    """C[m, n] = Σ_k A[m, k] B[k, n]; sizes are ints, or None where known only at run time.
+
+    Strides count elements: `a_strides` along (m, k), `b_strides` along (k, n).
+    """
+
+    dtype: np.dtype
+    m: int | None
+    n: int | None
+    k: int | None
+    a_strides: tuple[int | None, int | None]
+    b_strides: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class CacheSizes:
+    """What blocking may use, in bytes."""
+
+    l1: int = 48 * 1024
+    l2: int = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The schedule of one product: rows × (vectors · lanes) register tiles in kc × nc blocks of B.
+
+    `other_rows` are the row counts of further microkernels, largest first, always ending in 1.
+    `pack_b_rows` is the least number of rows that pays for packing B (None: never, 0: always).
+    """
+
+    lanes: int
+    rows: int
+    vectors: int
+    other_rows: tuple[int, ...]
+    pack_a: bool
+    pack_b_rows: int | None
+    kc: int
+    nc: int
+    mc: int
+    blocked: bool
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+
+UNKNOWN = 512  # the size assumed for a dimension known only at run time
+
+
+def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> Plan:
+    """The plan for `shape`; it depends on nothing but its arguments."""
+    caches = caches or CacheSizes()
+    size = shape.dtype.itemsize
+    lanes = vector_bytes // size
+    pack_b_rows = _rows_that_pay_for_packing_b(shape, caches)
+    pack_a = _packs_a(shape, caches, pack_b_rows)
+    registers = 32 if vector_bytes == 64 else 16
+    tallest = 8 if shape.a_strides[0] is None and not pack_a else 16
+    rows, vectors = _register_tile(shape, lanes, registers, tallest)
+    kc, blocked = _depth(shape, vector_bytes, pack_a or pack_b_rows is not None, caches)
+    width = lanes * vectors
+    nc = max(width, caches.l2 * 5 // 8 // (kc * size) // width * width)
+    if shape.n is not None:
+        blocks = max(1, -(-shape.n // nc))
+        nc = max(width, round_up(-(-shape.n // blocks), width))
+    mc = min(round_up(1024, rows), round_up(max(1, shape.m or 1024), rows))
+    return Plan(lanes, rows, vectors, _other_rows(shape.m, rows), pack_a, pack_b_rows, kc, nc, mc, blocked)
+
+
+def _rows_that_pay_for_packing_b(shape: MatmulShape, caches: CacheSizes) -> int | None:
+    if shape.b_strides[1] != 1 and shape.n != 1:
+        return 0
+    k, n = shape.k or UNKNOWN, shape.n or UNKNOWN
+    if k * n * shape.dtype.itemsize <= caches.l2 // 4:
+        return None
+    if shape.m is None:
+        return 64
+    return 0 if shape.m >= 64 else None
+
+
+def _packs_a(shape: MatmulShape, caches: CacheSizes, pack_b_rows: int | None) -> bool:
+    n, k = shape.n or UNKNOWN, shape.k or UNKNOWN
+    if n < 64 or shape.m == 1:
+        return False
+    if None in shape.a_strides:
+        return True
+    stride = max(abs(s) for s in shape.a_strides if s is not None) * shape.dtype.itemsize
+    return stride % 1024 == 0 or (pack_b_rows is not None and k * shape.dtype.itemsize >= 1024)
+
+
+def _depth(shape: MatmulShape, vector_bytes: int, packs: bool, caches: CacheSizes) -> tuple[int, bool]:
+    """The number of k handled at once, and whether sums go through memory between such blocks."""
+    deepest = caches.l1 // 24 // shape.dtype.itemsize if packs else 1 << 20
+    if shape.k is None:
+        return caches.l1 // 24 // shape.dtype.itemsize, True
+    if shape.k <= deepest + deepest // 2:
+        return max(1, shape.k), False
+    blocks = -(-shape.k // deepest)
+    return round_up(-(-shape.k // blocks), 8), True
+
+
+def _register_tile(shape: MatmulShape, lanes: int, registers: int, tallest: int) -> tuple[int, int]:
+    """(rows, vectors) with the fewest estimated cycles for the whole product."""
+    m, n = shape.m or 64, shape.n or 4096
+    vectors = max(1, -(-n // lanes))
+
+    def cycles(tile: tuple[int, int]) -> tuple[float, int]:
+        heights, widths = _pieces(m, tile[0]), _pieces(vectors, tile[1])
+        total = sum(a * b * tile_cycles(height, width) for height, a in heights for width, b in widths)
+        return total, -tile[0]
+
+    return min(_candidates(m, vectors, registers, tallest), key=cycles)
+
+
+def _candidates(m: int, vectors: int, registers: int, tallest: int) -> Iterator[tuple[int, int]]:
+    for width in range(1, min(vectors, 8 if m == 1 else 4) + 1):
+        for height in range(1, min(max(m, 1), tallest) + 1):
+            # The operands need a register per vector and one for the broadcast scalar.
+            if height * width + width + 1 <= registers:
+                yield height, width
+
+
+def _pieces(total: int, size: int) -> list[tuple[int, int]]:
+    """(piece, how many) that make up `total`."""
+    return [(piece, count) for piece, count in ((size, total // size), (total % size, 1)) if piece and count]
+
+
+def tile_cycles(rows: int, vectors: int) -> float:
+    """Estimated cycles of one k step: two FMAs and two loads a cycle, a chain of four cycles."""
+    return max(4.0, rows * vectors / 2, (rows + vectors) / 2) + 0.25 * vectors + 0.02 * rows
+
+
+def _other_rows(m: int | None, rows: int) -> tuple[int, ...]:
+    if m is None:
+        return tuple(size for size in (8, 4, 2, 1) if size < rows)
+    return tuple(size for size in dict.fromkeys((m % rows, 1)) if 0 < size < rows)

@@ -1,0 +1,191 @@
+"""Matrix products with one row or one column: bound by the reading of the matrix.
+
+Two forms, by the contiguous axis of the matrix: dot products with the lanes along k, four at once; and
+rank-one updates, eight k per pass over sums that stay in the L1 cache. Both leave a chunk of results in
+scratch, over which the epilogue runs while it is in L1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape
+from graphc.backends.cpu.index import Index, floor_to, minus, plus, smaller, times
+from graphc.backends.cpu.llvm import Code, i64, scalar_type
+from graphc.backends.cpu.microkernel import Epilogue, Tile
+
+CHUNK_BYTES = 16 * 1024
+DEPTH = 8  # k steps per pass over the sums: enough to hide their loads and stores
+
+
+@dataclass(frozen=True)
+class VectorForm:
+    """y[r] = Σ_k M[r, k] x[k]: by dot products, or else by updates of y; `row`: y is a row of C."""
+
+    dot: bool
+    row: bool
+
+
+def vector_form(shape: MatmulShape) -> VectorForm | None:
+    """The form for `shape`, or None where the general product serves it better."""
+    if shape.n == 1:
+        if shape.a_strides[1] == 1 and shape.b_strides[0] == 1:
+            return VectorForm(dot=True, row=False)
+        return VectorForm(dot=False, row=False) if shape.a_strides[0] == 1 and shape.m != 1 else None
+    if shape.m != 1:
+        return None
+    if shape.b_strides[1] == 1:
+        # A matrix that stays in the L2 cache is faster with all sums in registers.
+        known = shape.n is not None and shape.k is not None
+        small = known and (shape.n or 0) * (shape.k or 0) * shape.dtype.itemsize <= CacheSizes().l2 // 2
+        return None if small else VectorForm(dot=False, row=True)
+    if shape.b_strides[0] == 1 and shape.a_strides[1] == 1:
+        return VectorForm(dot=True, row=True)
+    return None
+
+
+@dataclass(frozen=True)
+class _Operands:
+    """y[r] = Σ_k matrix[r · row_stride + k · step] · vector[k · vector_step] for r in [start, end)."""
+
+    code: Code
+    element: ir.Type
+    lanes: int
+    matrix: ir.Value
+    row_stride: Index
+    step: Index
+    vector: ir.Value
+    vector_step: Index
+    depth: Index
+    sums: ir.Value
+
+
+def emit_vector_product(
+    code: Code,
+    shape: MatmulShape,
+    form: VectorForm,
+    numbers: dict[str, Index],
+    epilogue: Epilogue,
+    vector_bytes: int,
+) -> None:
+    """Writes the whole product into `code`, whose arguments are those of `emit_matmul`."""
+    a, b, sums = code.args[0], code.args[1], code.args[-1]
+    element, lanes = scalar_type(shape.dtype), vector_bytes // shape.dtype.itemsize
+    n = {name: numbers[name] for name in ("a_sm", "a_sk", "b_sk", "b_sn")}
+    of_b, of_a = (b, n["b_sn"], n["b_sk"], a, n["a_sk"]), (a, n["a_sm"], n["a_sk"], b, n["b_sk"])
+    o = _Operands(code, element, lanes, *(of_b if form.row else of_a), numbers["k"], sums)
+    chunk = CHUNK_BYTES // shape.dtype.itemsize
+
+    def part(start: ir.Value, end: Index) -> None:
+        count = smaller(code, chunk, minus(code, end, start))
+        (_dot_products if form.dot else _updates)(o, start, count)
+        _run_epilogue(o, form, start, count, epilogue)
+
+    if form.row:
+        columns = numbers["n"]
+        code.loop(
+            numbers["m1"],
+            lambda _: _discard(code.loop(columns, lambda j: part(j, columns), step=chunk)),
+            start=numbers["m0"],
+        )
+    else:
+        end = numbers["m1"]
+        code.loop(end, lambda i: part(i, end), start=numbers["m0"], step=chunk)
+
+
+def _discard(_: list[ir.Value]) -> None:
+    return None
+
+
+def _run_epilogue(o: _Operands, form: VectorForm, start: ir.Value, count: Index, epilogue: Epilogue) -> None:
+    code, zero, context = o.code, i64(0), o.code.args[2]
+
+    def row_tile(j: ir.Value, mask: ir.Value | None) -> None:
+        value = code.load(code.at(o.sums, o.element, j), o.element, o.lanes)
+        epilogue(code, Tile(zero, i64(plus(code, start, j)), value, o.lanes, mask, context))
+
+    def column_tile(i: ir.Value) -> None:
+        value = code.load(code.at(o.sums, o.element, i), o.element)
+        epilogue(code, Tile(i64(plus(code, start, i)), zero, value, 1, None, context))
+
+    if not form.row:
+        code.loop(count, column_tile, name="finish")
+        return
+    full = floor_to(code, count, o.lanes)
+    code.loop(full, lambda j: row_tile(j, None), step=o.lanes, name="finish")
+    rest = i64(minus(code, count, full))
+    code.when(code.compare(">", rest, i64(0)), lambda: row_tile(i64(full), code.mask_first(rest, o.lanes)))
+
+
+def _updates(o: _Operands, start: ir.Value, count: Index) -> None:
+    """sums[r] = Σ_k matrix[start + r, k] vector[k] with the lanes along r, in ascending k."""
+    code = o.code
+    zero = code.like(ir.VectorType(o.element, o.lanes), 0)
+    code.loop(count, lambda j: code.store(zero, code.at(o.sums, o.element, j)), step=o.lanes, name="clear")
+    full = floor_to(code, count, o.lanes)
+    rest = i64(minus(code, count, full))
+
+    def update(k: ir.Value, depth: int) -> None:
+        first = code.at(o.matrix, o.element, start, times(code, k, o.step))
+        lines = [code.at(first, o.element, times(code, o.step, i)) for i in range(depth)]
+        scalars = []
+        for i in range(depth):
+            pointer = code.at(o.vector, o.element, times(code, plus(code, k, i), o.vector_step))
+            scalars.append(code.splat(code.load(pointer, o.element), o.lanes))
+
+        def vector(j: ir.Value, mask: ir.Value | None = None) -> None:
+            place = code.at(o.sums, o.element, j)
+            total = code.load(place, o.element, o.lanes)
+            for scalar, line in zip(scalars, lines, strict=True):
+                total = code.fma(
+                    scalar, code.load(code.at(line, o.element, j), o.element, o.lanes, mask), total
+                )
+            code.store(total, place)
+
+        code.loop(full, vector, step=o.lanes, name="vectors")
+        code.when(code.compare(">", rest, i64(0)), lambda: vector(i64(full), code.mask_first(rest, o.lanes)))
+
+    deep = floor_to(code, o.depth, DEPTH)
+    code.loop(deep, lambda k: update(k, DEPTH), step=DEPTH, name="updates")
+    code.loop(o.depth, lambda k: update(k, 1), start=deep, name="update")
+
+
+def _dot_products(o: _Operands, start: ir.Value, count: Index) -> None:
+    """sums[r] = Σ_k matrix[start + r, k] vector[k] with the lanes along k, four rows at once."""
+    code = o.code
+
+    def rows(r: ir.Value, height: int) -> None:
+        first = code.at(o.matrix, o.element, times(code, plus(code, start, r), o.row_stride))
+        lines = [code.at(first, o.element, times(code, o.row_stride, i)) for i in range(height)]
+        for i, total in enumerate(_dot_rows(o, lines)):
+            code.store(total, code.at(o.sums, o.element, r, i))
+
+    four = floor_to(code, count, 4)
+    code.loop(four, lambda r: rows(r, 4), step=4, name="rows")
+    code.loop(count, lambda r: rows(r, 1), start=four, name="row")
+
+
+def _dot_rows(o: _Operands, lines: list[ir.Value]) -> list[ir.Value]:
+    """The dot product of each line with the vector; its order of summation depends on k alone."""
+    code, lanes = o.code, o.lanes
+    zero = code.like(ir.VectorType(o.element, lanes), 0)
+    pairs = floor_to(code, o.depth, 2 * lanes)
+    full = floor_to(code, o.depth, lanes)
+
+    def step(k: ir.Value, width: int, acc: tuple[ir.Value, ...], mask: ir.Value | None) -> list[ir.Value]:
+        out = list(acc)
+        for half in range(width):
+            x = code.load(code.at(o.vector, o.element, k, half * lanes), o.element, lanes, mask)
+            for i, line in enumerate(lines):
+                y = code.load(code.at(line, o.element, k, half * lanes), o.element, lanes, mask)
+                out[2 * i + half] = code.fma(x, y, out[2 * i + half])
+        return out
+
+    sums = code.loop(pairs, lambda k, *acc: step(k, 2, acc, None), [zero] * (2 * len(lines)), step=2 * lanes)
+    sums = code.loop(full, lambda k, *acc: step(k, 1, acc, None), sums, start=pairs, step=lanes)
+    rest = i64(minus(code, o.depth, full))
+    mask = code.mask_first(rest, lanes)
+    sums = code.loop(o.depth, lambda k, *acc: step(k, 1, acc, mask), sums, start=full, step=lanes)
+    return [code.reduce("add", code.add(sums[2 * i], sums[2 * i + 1])) for i in range(len(lines))]

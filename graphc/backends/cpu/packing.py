@@ -1,0 +1,146 @@
+"""Panels of matrix operands: copies with another row distance, transposes and strided gathers.
+
+Every function here is defined once in a module and shared by all matrix products in it.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from graphc.backends.cpu.index import floor_to, minus, plus, times
+from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, suffix
+
+
+def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> ir.Function:
+    """`void(source, target, rows, columns, source_stride, target_stride)`: target[r, c] = source[r, c].
+
+    Both are contiguous along c. Rows are filled with zeros up to a multiple of `lanes`; a target stride
+    below that is allowed, because rows are written in ascending order (the target needs `lanes` elements
+    of slack). `vectors` is the panel width with a straight path.
+    """
+    name = f"pack_rows_{vectors}_{suffix(ir.VectorType(element, lanes))}"
+    if name in module.globals:
+        return module.globals[name]
+    code = Code(module, name, [PTR, PTR, I64, I64, I64, I64], internal=True)
+    source, target, rows, columns, source_stride, target_stride = code.args
+    _no_alias(source, target)
+    full = floor_to(code, columns, lanes)
+    mask = code.mask_first(minus(code, columns, full), lanes)
+
+    def straight(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
+        for j in range(vectors):
+            code.store(
+                code.load(code.at(s, element, j * lanes), element, lanes), code.at(t, element, j * lanes)
+            )
+        return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
+
+    def any_width(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
+        def vector(c: ir.Value) -> None:
+            code.store(code.load(code.at(s, element, c), element, lanes), code.at(t, element, c))
+
+        code.loop(full, vector, step=lanes)
+
+        def tail() -> None:
+            code.store(code.load(code.at(s, element, full), element, lanes, mask), code.at(t, element, full))
+
+        code.when(code.compare("<", full, columns), tail)
+        return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
+
+    is_straight = code.compare("==", columns, i64(vectors * lanes))
+    code.loop(code.select(is_straight, rows, i64(0)), straight, [source, target], name="straight")
+    code.loop(code.select(is_straight, i64(0), rows), any_width, [source, target], name="rows")
+    code.ret()
+    return code.function
+
+
+def pack_transposed(module: ir.Module, element: ir.Type, lanes: int) -> ir.Function:
+    """`void(source, target, rows, columns, source_stride, target_stride)`: target[r, c] = source[c, r].
+
+    The source is contiguous along r, with `source_stride` between its columns c. Works on blocks of
+    lanes × lanes; blocks are filled with zeros, also below `rows`: the target needs lanes rows of slack.
+    """
+    name = f"pack_transposed_{suffix(ir.VectorType(element, lanes))}"
+    if name in module.globals:
+        return module.globals[name]
+    code = Code(module, name, [PTR, PTR, I64, I64, I64, I64], internal=True)
+    source, target, rows, columns, source_stride, target_stride = code.args
+    _no_alias(source, target)
+    full_rows = floor_to(code, rows, lanes)
+
+    def block(c: ir.Value, r: ir.Value, masks: list[ir.Value] | None) -> None:
+        s = code.at(source, element, times(code, c, source_stride), r)
+        t = code.at(target, element, times(code, r, target_stride), c)
+        tile = []
+        for i in range(lanes):
+            tile.append(code.load(s, element, lanes, masks[i] if masks else None))
+            s = code.at(s, element, source_stride)
+        for row in transpose(code, tile):
+            code.store(row, t)
+            t = code.at(t, element, target_stride)
+
+    def masked(c: ir.Value, r: ir.Value) -> None:
+        inside = code.mask_first(minus(code, rows, r), lanes)
+        valid = [code.compare("<", plus(code, c, i), columns) for i in range(lanes)]
+        block(c, r, [code.b.and_(inside, code.splat(v, lanes)) for v in valid])
+
+    def columns_block(c: ir.Value) -> None:
+        is_full = code.compare("<=", plus(code, c, lanes), columns)
+        straight = code.select(is_full, full_rows, i64(0))
+        code.loop(straight, lambda r: block(c, r, None), step=lanes, name="blocks")
+        code.loop(rows, lambda r: masked(c, r), start=straight, step=lanes, name="edges")
+
+    code.loop(columns, columns_block, step=lanes)
+    code.ret()
+    return code.function
+
+
+def pack_strided(module: ir.Module, element: ir.Type, lanes: int) -> ir.Function:
+    """`void(source, target, rows, columns, row_stride, column_stride, target_stride)` for any strides.
+
+    target[r, c] = source[r · row_stride + c · column_stride], filled and ordered as `pack_rows` does.
+    """
+    name = f"pack_strided_{suffix(ir.VectorType(element, lanes))}"
+    if name in module.globals:
+        return module.globals[name]
+    code = Code(module, name, [PTR, PTR, I64, I64, I64, I64, I64], internal=True)
+    source, target, rows, columns, row_stride, column_stride, target_stride = code.args
+    _no_alias(source, target)
+    steps = code.b.mul(code.lane_numbers(I64, lanes), code.splat(column_stride, lanes))
+
+    def row(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
+        def vector(c: ir.Value) -> None:
+            first = code.at(s, element, times(code, c, column_stride))
+            pointers = code.b.gep(first, [steps], source_etype=element)
+            # llvmlite does not see that a vector of offsets gives a vector of pointers.
+            pointers.type = ir.VectorType(PTR, lanes)
+            mask = code.mask_first(minus(code, columns, c), lanes)
+            code.store(code.gather(pointers, element, lanes, mask), code.at(t, element, c))
+
+        code.loop(columns, vector, step=lanes)
+        return [code.at(s, element, row_stride), code.at(t, element, target_stride)]
+
+    code.loop(rows, row, [source, target], name="rows")
+    code.ret()
+    return code.function
+
+
+def transpose(code: Code, rows: list[ir.Value]) -> list[ir.Value]:
+    """The transpose of `lanes` vectors by log2(lanes) rounds of pairwise interleaving.
+
+    One round takes rows i and i + lanes/2 to their interleaved halves: it rotates the bits of the
+    position (row, lane) by one, so log2(lanes) rounds exchange row and lane.
+    """
+    lanes = lanes_of(rows[0].type)
+    half = lanes // 2
+    index = ir.VectorType(I32, lanes)
+    low = ir.Constant(index, [x for k in range(half) for x in (k, lanes + k)])
+    high = ir.Constant(index, [x for k in range(half, lanes) for x in (k, lanes + k)])
+    for _ in range(lanes.bit_length() - 1):
+        pairs = [(rows[i], rows[i + half]) for i in range(half)]
+        rows = [code.b.shuffle_vector(a, b, pick) for a, b in pairs for pick in (low, high)]
+    return rows
+
+
+def _no_alias(*pointers: ir.Argument) -> None:
+    for pointer in pointers:
+        pointer.add_attribute("noalias")
