@@ -31,7 +31,10 @@ class Quotient:
         return a % b if self.remainder else a // b
 
     def __str__(self) -> str:
-        return f"({self.numerator}){'%' if self.remainder else '//'}({self.denominator})"
+        top, bottom = (
+            text if text.isalnum() else f"({text})" for text in (str(self.numerator), str(self.denominator))
+        )
+        return f"({top}{'%' if self.remainder else '//'}{bottom})"
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ class AbstractElementwise(AbstractOp):
         return tuple(None if d is None else g * d for d in local_gradients(self.name, y, *args))
 
 
+@dataclass(frozen=True)
 class AbstractReduction(AbstractOp):
     """Folds `axes` away with an associative monoid, starting from its identity."""
 
