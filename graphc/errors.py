@@ -41,6 +41,10 @@ class ArgumentError(GraphcError, TypeError):
     """A compiled function was called with arguments it cannot take."""
 
 
+class DonationError(GraphcError, ValueError):
+    """A donated argument cannot be overwritten: it is read-only or shares memory with another array."""
+
+
 class DifferentiationError(GraphcError, TypeError):
     """A derivative was asked of something that has none."""
 

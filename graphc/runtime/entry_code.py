@@ -1,0 +1,177 @@
+"""Writes native code that works with Python objects: guards, field reads, calls through the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from llvmlite import ir
+
+from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, i64
+from graphc.ir.dims import Atom, Dim, Monomial, SymbolicDim
+from graphc.runtime.layout import LAYOUT
+from graphc.runtime.table import FUNCTIONS
+
+NULL = ir.Constant(PTR, None)
+_LIKELY = (1000, 1)
+
+
+class EntryCode:
+    """A function `object entry(self, args, nargs, kwnames)` under construction.
+
+    `missed` is the exit for arguments of another specialisation, `failed` the exit with a Python
+    exception set. `owned` holds the references that the failing exit has to give back.
+    """
+
+    def __init__(self, module: ir.Module, name: str, slots: Mapping[str, int], owned: int) -> None:
+        self.code = Code(module, name, [PTR, PTR, I64, PTR], result=PTR)
+        self.self, self.args, self.nargs, self.kwnames = self.code.args
+        self.b = self.code.b
+        self.missed = self.code.function.append_basic_block("missed")
+        self.failed = self.code.function.append_basic_block("failed")
+        self.owned = self.space(PTR, owned) if owned else None
+        for i in range(owned):
+            self.code.store(NULL, self.word(self.owned, i))
+        self._owned_count = owned
+        self._slots = slots
+        self._sizes: dict[str, ir.Value] = {}
+        self._evaluated: dict[Dim, ir.Value] = {}
+        first = self.field(self.self, LAYOUT.tuple_items, PTR)
+        self._table = self.code.at(first, I8, LAYOUT.bytes_data)
+
+    # ---- memory
+
+    def space(self, element: ir.Type, count: int) -> ir.Value:
+        """Uninitialised stack memory for `count` elements of eight bytes."""
+        with self.b.goto_entry_block():
+            slot = self.b.alloca(ir.ArrayType(element, count))
+        slot.align = 8
+        slot.type = PTR  # forget the pointee: llvmlite would insist on it in every store
+        return slot
+
+    def word(self, base: ir.Value, index: int | ir.Value) -> ir.Value:
+        """The address of element `index` of an array of eight-byte words."""
+        return self.code.at(base, I64, index)
+
+    def field(self, object_: ir.Value, offset: int, type_: ir.Type) -> ir.Value:
+        return self.code.load(self.code.at(object_, I8, offset), type_)
+
+    def constant_words(self, values: Sequence[int]) -> ir.Value:
+        """A read-only array of 64-bit integers."""
+        type_ = ir.ArrayType(I64, len(values))
+        name = self.code.module.get_unique_name("sizes")
+        constant = ir.GlobalVariable(self.code.module, type_, name)
+        constant.initializer = ir.Constant(type_, list(values))
+        constant.global_constant = True
+        constant.linkage = "internal"
+        constant.type = PTR
+        return constant
+
+    # ---- the table
+
+    def address(self, name: str, type_: ir.Type = PTR) -> ir.Value:
+        """What the table holds under `name`."""
+        return self.code.load(self.word(self._table, self._slots[name]), type_, align=8)
+
+    def call(self, name: str, *args: ir.Value) -> ir.Value:
+        """Calls a function of the table."""
+        # The typed pointer only tells llvmlite the callee's type; the text says `ptr`.
+        return self.b.call(self.address(name, ir.PointerType(FUNCTIONS[name])), list(args))
+
+    # ---- control
+
+    def block(self, name: str) -> ir.Block:
+        return self.code.function.append_basic_block(name)
+
+    def guard(self, condition: ir.Value, otherwise: ir.Block | None = None) -> None:
+        """Goes on where `condition` holds, to `otherwise` (by default: missed) where not."""
+        going_on = self.block("ok")
+        self.b.cbranch(condition, going_on, otherwise or self.missed).set_weights(_LIKELY)
+        self.b.position_at_end(going_on)
+
+    def checked(self, object_: ir.Value) -> ir.Value:
+        """`object_`, or the failing exit where it is null."""
+        self.guard(self.b.icmp_unsigned("!=", object_, NULL), self.failed)
+        return object_
+
+    def own(self, position: int, object_: ir.Value) -> ir.Value:
+        """Checks a new reference and hands it to the failing exit."""
+        self.checked(object_)
+        self.code.store(object_, self.word(self.owned, position))
+        return object_
+
+    def same(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.b.icmp_unsigned("==", a, b)
+
+    def all(self, conditions: Sequence[ir.Value]) -> ir.Value:
+        result = ir.Constant(I1, 1)
+        for condition in conditions:
+            result = self.b.and_(result, condition)
+        return result
+
+    def finish(self) -> None:
+        """Writes the two exits."""
+        b = self.b
+        b.position_at_end(self.missed)
+        arguments = (self.address("fallback"), self.args, self.nargs, self.kwnames)
+        b.ret(self.call("PyObject_Vectorcall", *arguments))
+        b.position_at_end(self.failed)
+
+        def give_back(i: ir.Value) -> None:
+            self.call("Py_DecRef", self.code.load(self.word(self.owned, i), PTR))
+
+        self.code.loop(self._owned_count, give_back)
+        b.ret(NULL)
+
+    # ---- sizes
+
+    def bind(self, symbol: str, value: ir.Value) -> None:
+        self._sizes[symbol] = value
+
+    def is_bound(self, symbol: str) -> bool:
+        return symbol in self._sizes
+
+    def size(self, symbol: str) -> ir.Value:
+        return self._sizes[symbol]
+
+    def evaluate(self, dim: Dim) -> ir.Value:
+        """`dim` for the bound sizes; a value beyond 64 bits counts as a miss.
+
+        Evaluated once, on the main path, so that later uses cannot miss any more.
+        """
+        if isinstance(dim, int):
+            return i64(dim)
+        if dim not in self._evaluated:
+            self._evaluated[dim] = self._polynomial(dim)
+        return self._evaluated[dim]
+
+    def _polynomial(self, dim: SymbolicDim) -> ir.Value:
+        total: ir.Value | None = None
+        for monomial, coefficient in dim.terms:
+            term = self._monomial(monomial, coefficient)
+            total = term if total is None else self._exactly(self.b.sadd_with_overflow(total, term))
+        return total if total is not None else i64(0)
+
+    def _monomial(self, monomial: Monomial, coefficient: int) -> ir.Value:
+        factors = [self._atom(atom) for atom, power in monomial for _ in range(power)]
+        if coefficient != 1 or not factors:
+            factors.append(i64(coefficient))
+        product = factors[0]
+        for factor in factors[1:]:
+            product = self._exactly(self.b.smul_with_overflow(product, factor))
+        return product
+
+    def _atom(self, atom: Atom) -> ir.Value:
+        if isinstance(atom, str):
+            return self._sizes[atom]
+        numerator, denominator = self.evaluate(atom.numerator), self.evaluate(atom.denominator)
+        self.guard(self.b.icmp_signed(">", denominator, i64(0)))
+        rest = self.b.srem(numerator, denominator)
+        negative = self.b.icmp_signed("<", rest, i64(0))
+        if atom.remainder:
+            return self.b.select(negative, self.b.add(rest, denominator), rest)
+        quotient = self.b.sdiv(numerator, denominator)
+        return self.b.select(negative, self.b.sub(quotient, i64(1)), quotient)
+
+    def _exactly(self, result: ir.Value) -> ir.Value:
+        self.guard(self.b.not_(self.b.extract_value(result, 1)))
+        return self.b.extract_value(result, 0)

@@ -1,0 +1,147 @@
+"""What one compiled specialisation accepts and returns, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.ir.dims import Dim, as_symbol, product
+from graphc.ir.types import ArrayType
+
+ArgKind = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
+ResultKind = Literal[
+    "array",
+    "numpy scalar",
+    "python float",
+    "python int",
+    "python bool",
+    "argument",  # the object that came in as an argument; the program writes no output for it
+    "updated argument",  # the same, and the program writes its output into that argument's memory
+    "none",
+]
+
+_WRITTEN: frozenset[ResultKind] = frozenset(
+    ("array", "numpy scalar", "python float", "python int", "python bool", "updated argument")
+)
+_CELLS = {"python float": "float64", "python int": "int64", "python bool": "bool"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArgSpec:
+    """One positional argument. Python numbers are passed as float64, int64 and bool cells."""
+
+    name: str
+    kind: ArgKind
+    type: ArrayType
+    donated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.donated and self.kind != "array":
+            raise ValueError(f"argument {self.name!r}: only an array can be donated, not a {self.kind}")
+        _check_cell(f"argument {self.name!r}", self.kind, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSpec:
+    """One leaf of the result. `argument` is the position of the argument that is returned."""
+
+    kind: ResultKind
+    type: ArrayType | None = None
+    argument: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind in ("argument", "updated argument"):
+            if self.argument is None:
+                raise ValueError(f"a result of kind {self.kind!r} needs the argument's position")
+        elif self.kind != "none":
+            if self.type is None:
+                raise ValueError(f"a result of kind {self.kind!r} needs a type")
+            _check_cell("result", self.kind, self.type)
+
+    @property
+    def is_written(self) -> bool:
+        """True where the program has an output buffer for this result."""
+        return self.kind in _WRITTEN
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A tuple or a list of results."""
+
+    kind: Literal["tuple", "list"]
+    items: tuple[Structure, ...]
+
+
+# A leaf is the position of its ResultSpec; it may occur more than once.
+Structure = int | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Everything an entry needs to know about one specialisation of a function.
+
+    The program's buffers are: all arguments, all captured arrays, then every result that is written.
+    `structure` defaults to the only result, or a tuple of all. With `unflatten` the structure is passed
+    to a Python callable whose answer is returned. Status k of the program raises `errors[k - 1]`: the
+    name of an exception class and a message.
+    """
+
+    name: str
+    args: tuple[ArgSpec, ...]
+    results: tuple[ResultSpec, ...]
+    captured: tuple[ArrayType, ...] = ()
+    symbols: tuple[str, ...] = ()
+    structure: Structure | None = None
+    unflatten: bool = False
+    arena: Dim = 0
+    errors: tuple[tuple[str, str], ...] = ()
+    long_running: bool = False
+
+    def __post_init__(self) -> None:
+        used = set(leaves(self.tree))
+        if used != set(range(len(self.results))):
+            raise ValueError(f"the structure uses results {sorted(used)} of {len(self.results)}")
+        for result in self.results:
+            if result.argument is not None and not 0 <= result.argument < len(self.args):
+                raise ValueError(f"a result names argument {result.argument} of {len(self.args)}")
+        bound = {as_symbol(dim) for arg in self.args for dim in arg.type.shape}
+        if missing := [symbol for symbol in self.symbols if symbol not in bound]:
+            raise ValueError(f"no argument has a dimension that is just {' or '.join(missing)}")
+
+    @property
+    def tree(self) -> Structure:
+        """The structure of the results, with the default filled in."""
+        if self.structure is not None:
+            return self.structure
+        return 0 if len(self.results) == 1 else Group("tuple", tuple(range(len(self.results))))
+
+    @property
+    def written(self) -> tuple[ResultSpec, ...]:
+        """The results that the program writes, in the order of its output buffers."""
+        return tuple(result for result in self.results if result.is_written)
+
+
+def leaves(structure: Structure) -> Iterator[int]:
+    """The result positions of a structure, from left to right."""
+    if isinstance(structure, int):
+        yield structure
+    else:
+        for item in structure.items:
+            yield from leaves(item)
+
+
+def sizes(signature: Signature) -> list[Dim]:
+    """Everything that must be computed from the symbols: sizes of results, bytes of arrays, the arena."""
+    results = [result.type for result in signature.results if result.type is not None]
+    donating = any(arg.donated for arg in signature.args)
+    arrays = [*(arg.type for arg in signature.args), *signature.captured] if donating else []
+    bytes_ = [product((type_.dtype.itemsize, *type_.shape)) for type_ in [*arrays, *results]]
+    return [*(dim for type_ in results for dim in type_.shape), *bytes_, signature.arena]
+
+
+def _check_cell(what: str, kind: str, type_: ArrayType) -> None:
+    if kind == "array":
+        return
+    if type_.shape != () or (kind in _CELLS and type_.dtype != _CELLS[kind]):
+        raise ValueError(f"{what}: a {kind} cannot have the type {type_}")

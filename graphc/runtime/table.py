@@ -1,0 +1,101 @@
+"""The table of addresses through which a native entry reaches everything outside its own code.
+
+Machine code kept on disk must not contain addresses of this process. An entry finds them in a `bytes`
+object, the first item of the tuple that is its `self`; the other items keep alive what is pointed to.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from llvmlite import ir
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
+
+from graphc.backends.cpu.llvm import F64, I32, I64, PTR, VOID
+from graphc.runtime import arena
+from graphc.runtime.signature import Signature
+
+_PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
+    "PyObject_Vectorcall": ir.FunctionType(PTR, [PTR, PTR, I64, PTR]),
+    "PyObject_CallOneArg": ir.FunctionType(PTR, [PTR, PTR]),
+    "PyFloat_FromDouble": ir.FunctionType(PTR, [F64]),
+    "PyLong_FromLongLong": ir.FunctionType(PTR, [I64]),
+    "PyLong_AsLongLongAndOverflow": ir.FunctionType(I64, [PTR, PTR]),
+    "PyBool_FromLong": ir.FunctionType(PTR, [I64]),
+    "PyTuple_New": ir.FunctionType(PTR, [I64]),
+    "PyList_New": ir.FunctionType(PTR, [I64]),
+    "Py_IncRef": ir.FunctionType(VOID, [PTR]),
+    "Py_DecRef": ir.FunctionType(VOID, [PTR]),
+    "PyEval_SaveThread": ir.FunctionType(PTR, []),
+    "PyEval_RestoreThread": ir.FunctionType(VOID, [PTR]),
+}
+# Positions in NumPy's table of C functions, fixed by its binary interface.
+_NUMPY_FUNCTIONS: Final[dict[str, tuple[int, ir.FunctionType]]] = {
+    "PyArray_NewFromDescr": (94, ir.FunctionType(PTR, [PTR, PTR, I32, PTR, PTR, PTR, I32, PTR])),
+    "PyArray_Scalar": (60, ir.FunctionType(PTR, [PTR, PTR, PTR])),
+}
+FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
+    **_PYTHON_FUNCTIONS,
+    **{name: type_ for name, (_, type_) in _NUMPY_FUNCTIONS.items()},
+    "pthread_getspecific": ir.FunctionType(PTR, [I32]),
+}
+OBJECTS: Final[dict[str, object]] = {
+    "ndarray": np.ndarray,
+    "float": float,
+    "int": int,
+    "None": None,
+    "True": True,
+    "False": False,
+    "grow arena": arena.grow,
+}
+# Python callables that every bound entry brings along.
+HOOKS: Final = ("fallback", "unflatten", "refuse", "raise error")
+
+
+def slots(signature: Signature) -> dict[str, int]:
+    """The position of every name in the table of `signature`'s entry."""
+    names = [*FUNCTIONS, *OBJECTS, *HOOKS, "arena key"]
+    for dtype in _dtypes(signature):
+        names += [f"descr {dtype.name}", f"scalar {dtype.name}"]
+    names += [f"captured {i}" for i in range(len(signature.captured))]
+    return {name: position for position, name in enumerate(names)}
+
+
+def addresses(signature: Signature, hooks: Mapping[str, object], captured: tuple[np.ndarray, ...]) -> bytes:
+    """The contents of the table. The caller keeps the hooks and the captured arrays alive."""
+    known: dict[str, int] = dict(function_addresses())
+    known |= {name: id(value) for name, value in OBJECTS.items()}
+    known |= {name: id(hooks[name]) for name in HOOKS}
+    known["arena key"] = arena.key()
+    for dtype in _dtypes(signature):
+        known[f"descr {dtype.name}"] = id(dtype)
+        known[f"scalar {dtype.name}"] = id(dtype.type)
+    known |= {f"captured {i}": array.ctypes.data for i, array in enumerate(captured)}
+    return np.array([known[name] for name in slots(signature)], np.uint64).tobytes()
+
+
+@functools.cache
+def function_addresses() -> dict[str, int]:
+    """The addresses in this process of every function in `FUNCTIONS`."""
+    found = {name: _address(ctypes.pythonapi[name]) for name in _PYTHON_FUNCTIONS}
+    found["pthread_getspecific"] = _address(ctypes.CDLL(None)["pthread_getspecific"])
+    open_capsule = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
+    # NumPy publishes this capsule for extension modules; it has no other name.
+    base = open_capsule(_multiarray_umath._ARRAY_API, None)
+    functions = (ctypes.c_void_p * 128).from_address(base)
+    return found | {name: int(functions[index] or 0) for name, (index, _) in _NUMPY_FUNCTIONS.items()}
+
+
+def _address(function: object) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+
+
+def _dtypes(signature: Signature) -> list[np.dtype]:
+    types = [arg.type for arg in signature.args] + [r.type for r in signature.results if r.type is not None]
+    return list({type_.dtype.name: np.dtype(type_.dtype.name) for type_ in types}.values())
