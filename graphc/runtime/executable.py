@@ -17,7 +17,7 @@ from graphc.runtime.python_entry import (
     Fallback,
     describe_mismatch,
     normalise,
-    program_at,
+    program_of,
     python_entry,
     raise_status,
 )
@@ -60,7 +60,7 @@ class Executable:
     def bound(self, fallback: Fallback) -> Callable[..., object]:
         """An entry that calls `fallback` with the arguments that do not fit this specialisation."""
         if not self.is_native or self._entry is None:
-            program = program_at(self.code.address(self._program), release_lock=self.signature.long_running)
+            program = program_of(self.code, self._program, release_lock=self.signature.long_running)
             return python_entry(self.signature, program, self.captured, fallback, self._unflatten)
         signature, captured = self.signature, self.captured
 
@@ -80,7 +80,7 @@ class Executable:
             structure=Group("tuple", tuple(range(len(self.signature.results)))),
             unflatten=False,
         )
-        program = program_at(self.code.address(self._program), release_lock=True)
+        program = program_of(self.code, self._program, release_lock=True)
         result = python_entry(flat, program, self.captured, self._reject, None)(*args)
         assert isinstance(result, tuple)
         return result

@@ -10,11 +10,11 @@ import builtins
 import ctypes
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from graphc import errors
+from graphc.backends.cpu.jit import Loaded
 from graphc.ir.dims import Dim, as_symbol, evaluate
 from graphc.ir.types import ArrayType
 from graphc.runtime.donation import refuse_donation
@@ -26,16 +26,18 @@ _INT64 = range(-(1 << 63), 1 << 63)
 _LINE = 64
 
 
-class Program(Protocol):
-    """i64 program(ptr buffers, ptr dims, ptr arena)."""
-
-    def __call__(self, buffers: object, dims: object, arena: int) -> int: ...
+Program = Callable[[object, object, int], int]
 
 
-def program_at(address: int, *, release_lock: bool) -> Program:
-    """The native program at `address`, callable from Python."""
+def program_of(code: Loaded, symbol: str, *, release_lock: bool) -> Program:
+    """`i64 symbol(ptr buffers, ptr dims, ptr arena)`, callable from Python; keeps `code` alive."""
     make = ctypes.CFUNCTYPE if release_lock else ctypes.PYFUNCTYPE
-    program: Program = make(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
+    pointer = ctypes.c_void_p
+    native = make(ctypes.c_int64, pointer, pointer, pointer)(code.address(symbol))
+
+    def program(buffers: object, dims: object, arena: int, _code: Loaded = code) -> int:
+        return int(native(buffers, dims, arena))
+
     return program
 
 
