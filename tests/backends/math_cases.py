@@ -23,6 +23,7 @@ class Case:
     operands: int = 1
     precise: bool = False  # the reference is mpmath's: fewer samples
     absolute: float = 0.0  # near a zero of the function: the error allowed as a multiple of epsilon
+    native: bool = False  # the reference works in the operands' own type
     bits: bool = True  # also test numbers of random bits
 
 
@@ -73,6 +74,11 @@ def samples(case: Case, dtype: np.dtype, count: int, seed: int = 0) -> list[np.n
     return columns
 
 
+def exact_results(case: Case, columns: list[np.ndarray]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return case.reference(*(x if case.native else x.astype(Long) for x in columns)).astype(Long)
+
+
 def error_in_ulps(y: np.ndarray, exact: np.ndarray, absolute: float = 0.0) -> np.ndarray:
     """|y − exact| in units of the last place of exact in y's type; infinite where only one is finite."""
     with np.errstate(all="ignore"):
@@ -99,7 +105,42 @@ def _expit(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, e, 1) / (1 + e)
 
 
+def _softplus(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    # Exact enough near ½, where the quotient is near 1: longdouble has 11 bits to spare.
+    return np.where(np.abs(p - 0.5) < 0.2, np.log1p((2 * p - 1) / (1 - p)), np.log(p / (1 - p)))
+
+
+def _logaddexp2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.maximum(a, b) + np.log1p(np.exp2(-np.abs(a - b))) / np.log(Long(2))
+
+
+def _divergence(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    inside = np.where(np.abs(x / y - 1) < 0.1, x * np.log1p((x - y) / y), x * (np.log(x) - np.log(y)))
+    result = np.where((x > 0) & (y > 0), inside, np.where((x == 0) & (y >= 0), 0, Long("inf")))
+    return np.where(np.isnan(x + y), Long("nan"), result)
+
+
+def _xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y))
+
+
+def _xlog1py(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y))
+
+
+def _entr(x: np.ndarray) -> np.ndarray:
+    return np.where(x < 0, -Long("inf"), np.where(x == 0, 0, -x * np.log(x)))
+
+
+PI = Long("3.14159265358979323846264338327950288")
+
 ANGLES: tuple[Range, ...] = ((-10, 10), (-1e5, 1e5), (1e4, 1e9), (1e8, 1e30))
+LINE: tuple[Range, ...] = ((-10, 10), (-1e5, 1e5))
+EXACT = (0.5001, 0.5001)
 
 CASES = (
     Case("exp", np.exp, (1.0, 1.0), ((-80, 80), (-750, 710), (-1, 1))),
@@ -109,12 +150,84 @@ CASES = (
     Case("log2", np.log2, (1.0, 1.0), ((0.5, 2), (1e-44, 1e38))),
     Case("log10", np.log10, (1.5, 1.5), ((0.5, 2), (1e-44, 1e38))),
     Case("log1p", np.log1p, (1.0, 1.0), ((-0.99, 3), (1, 1e30))),
-    Case("sqrt", np.sqrt, (0.501, 0.501), ((0, 10),)),
+    Case("power", np.power, (0.6, 1.5), ((0, 5), (-30, 30), (1e-3, 100)), operands=2),
+    Case("sqrt", np.sqrt, EXACT, ((0, 10),)),
+    Case("cbrt", np.cbrt, (1.0, 1.0), LINE),
+    Case("rsqrt", lambda x: 1 / np.sqrt(x), (1.5, 1.5), ((0, 10),)),
+    Case("reciprocal", lambda x: 1 / x, EXACT, LINE),
+    Case("hypot", np.hypot, (1.0, 1.0), LINE, operands=2),
     Case("sin", np.sin, (1.6, 1.6), ANGLES),
     Case("cos", np.cos, (1.6, 1.6), ANGLES),
     Case("tan", np.tan, (3.5, 3.8), ANGLES),
+    Case("arcsin", np.arcsin, (2.5, 2.5), ((-1, 1), (0.45, 0.55), (0.99, 1))),
+    Case("arccos", np.arccos, (2.5, 2.5), ((-1, 1), (0.45, 0.55), (0.99, 1))),
+    Case("arctan", np.arctan, (2.0, 2.0), ((-1, 1), (-10, 10))),
+    Case("arctan2", np.arctan2, (2.5, 2.5), LINE, operands=2),
+    Case("deg2rad", lambda x: x * (PI / 180), (1.5, 1.5), LINE),
+    Case("rad2deg", lambda x: x * (180 / PI), (1.5, 1.5), LINE),
     Case("sinh", np.sinh, (2.0, 2.0), ((-5, 5), (80, 720))),
     Case("cosh", np.cosh, (1.7, 1.7), ((-5, 5), (80, 720))),
     Case("tanh", np.tanh, (1.5, 1.5), ((-5, 5), (-1, 1))),
+    Case("arcsinh", np.arcsinh, (4.0, 4.0), LINE),
+    Case("arccosh", np.arccosh, (4.0, 4.0), ((1, 3), (1, 1e5))),
+    Case("arctanh", np.arctanh, (4.0, 4.0), ((-1, 1),)),
     Case("expit", _expit, (2.3, 2.3), ((-10, 10), (-110, 90), (-750, 20))),
+    Case("logit", _logit, (3.0, 3.0), ((0, 1), (0.3, 0.7))),
+    Case("log_expit", lambda x: -_softplus(-x), (2.5, 2.5), ((-10, 10), (-110, 90), (-750, 20))),
+    Case("softplus", _softplus, (2.5, 2.5), ((-10, 10), (-110, 90), (-750, 20))),
+    Case("logaddexp", np.logaddexp, (2.5, 2.5), ((0, 10), (100, 1000)), operands=2, absolute=2),
+    Case("logaddexp2", _logaddexp2, (2.5, 2.5), ((0, 10), (100, 1000)), operands=2, absolute=2),
+    Case("xlogy", _xlogy, (2.0, 2.0), ((-5, 5), (0.5, 2)), operands=2),
+    Case("xlog1py", _xlog1py, (2.0, 2.0), ((-5, 5), (-0.5, 0.5)), operands=2),
+    Case("entr", _entr, (2.0, 2.0), ((0, 10),)),
+    Case("rel_entr", _divergence, (4.0, 4.0), ((0, 10), (0.9, 1.1)), operands=2),
+    Case(
+        "kl_div",
+        lambda x, y: _divergence(x, y) - x + y,
+        (4.0, 4.0),
+        ((0, 10),),
+        operands=2,
+        absolute=40,
+        bits=False,
+    ),
+    Case("erf", precise(mp.erf), (2.0, 2.0), ((-6, 6), (-1, 1)), precise=True),
+    Case("erfc", precise(mp.erfc), (4.0, 4.0), ((-6, 28), (-1, 1)), precise=True, bits=False),
+    Case(
+        "erfcx",
+        precise(lambda x: mp.exp(x * x) * mp.erfc(x)),
+        (5.0, 5.0),
+        ((-26, 28), (-1, 1)),
+        precise=True,
+        bits=False,
+    ),
+    Case("ndtr", precise(mp.ncdf), (4.0, 4.0), ((-38, 10), (-1, 1)), precise=True, bits=False),
+    Case(
+        "log_ndtr",
+        precise(lambda x: mp.log(mp.ncdf(x)) if x < 5 else mp.log1p(-mp.ncdf(-x))),
+        (4.0, 4.0),
+        ((-100, 30), (-1, 1)),
+        precise=True,
+        bits=False,
+    ),
+    Case("floor", np.floor, EXACT, LINE),
+    Case("ceil", np.ceil, EXACT, LINE),
+    Case("trunc", np.trunc, EXACT, LINE),
+    Case("rint", np.rint, EXACT, LINE),
+    Case("fabs", np.fabs, EXACT, LINE),
+    Case("copysign", np.copysign, EXACT, LINE, operands=2),
+    Case("sign", np.sign, EXACT, LINE),
+    Case("heaviside", np.heaviside, EXACT, LINE, operands=2),
+    Case("maximum", np.maximum, EXACT, LINE, operands=2),
+    Case("minimum", np.minimum, EXACT, LINE, operands=2),
+    Case("fmax", np.fmax, EXACT, LINE, operands=2),
+    Case("fmin", np.fmin, EXACT, LINE, operands=2),
+    Case("fmod", np.fmod, EXACT, LINE, operands=2, native=True),
+    Case("remainder", np.remainder, EXACT, LINE, operands=2, native=True),
+    Case("floor_divide", np.floor_divide, EXACT, LINE, operands=2, native=True),
+    Case("nextafter", np.nextafter, EXACT, LINE, operands=2, native=True),
+    Case("spacing", np.spacing, EXACT, LINE, native=True),
+    Case("signbit", np.signbit, EXACT, LINE),
+    Case("isnan", np.isnan, EXACT, LINE),
+    Case("isinf", np.isinf, EXACT, LINE),
+    Case("isfinite", np.isfinite, EXACT, LINE),
 )

@@ -12,7 +12,7 @@ import scipy.special
 from graphc.backends.cpu.jit import assembly
 from graphc.backends.cpu.math import MATH
 from graphc.backends.cpu.math.loops import array_function, loop_module
-from tests.backends.math_cases import CASES, Case, error_in_ulps, samples
+from tests.backends.math_cases import CASES, Case, error_in_ulps, exact_results, samples
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 LANES = {SINGLE: 16, DOUBLE: 8}
@@ -30,8 +30,31 @@ def corners(dtype: np.dtype) -> np.ndarray:
     return np.array([*positive, *(-v for v in positive)]).astype(dtype)
 
 
+# Functions that neither NumPy nor SciPy has.
+OURS = {
+    "rsqrt": lambda x: (1 / np.sqrt(x)).astype(x.dtype),
+    "softplus": lambda x: np.logaddexp(x.dtype.type(0), x),
+    "kl_div": lambda x, y: _kl_div(x, y),
+}
+
+
+def _kl_div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """SciPy's overflows with x/y: there it is made from its rel_entr."""
+    wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
+    ratio = wide_x / wide_y
+    regular = (ratio > 1e-300) & (ratio < np.inf) | (x <= 0) | (y <= 0) | ~np.isfinite(x + y)
+    whole = scipy.special.rel_entr(wide_x, wide_y) - wide_x + wide_y
+    return np.where(regular, scipy.special.kl_div(wide_x, wide_y), whole).astype(x.dtype)
+
+
+# The sign of their zeros is not specified.
+UNSIGNED_ZERO = ("maximum", "minimum", "fmax", "fmin")
+
+
 def oracle(name: str, *columns: np.ndarray) -> np.ndarray:
     """NumPy's result, or SciPy's in f64: some of its f32 loops flush subnormals."""
+    if name in OURS:
+        return OURS[name](*columns)
     if name in dir(np):
         return getattr(np, name)(*columns)
     return getattr(scipy.special, name)(*(x.astype(np.float64) for x in columns)).astype(columns[0].dtype)
@@ -42,9 +65,8 @@ def oracle(name: str, *columns: np.ndarray) -> np.ndarray:
 def test_error_stays_below_the_stated_bound(case: Case, dtype: np.dtype) -> None:
     columns = samples(case, dtype, 150 if case.precise else 20_000)
     y = array_function(case.name, dtype, LANES[dtype], case.operands)(*columns)
-    with np.errstate(all="ignore"):
-        exact = case.reference(*(x.astype(np.longdouble) for x in columns))
-    error = error_in_ulps(y, exact, case.absolute)
+    exact = exact_results(case, columns)
+    error = error_in_ulps(y if y.dtype == dtype else y.astype(dtype), exact, case.absolute)
     worst = int(np.argmax(error))
     assert error[worst] <= case.bounds[dtype == DOUBLE], [x[worst] for x in columns] + [
         y[worst],
@@ -75,7 +97,7 @@ def test_corner_values_are_those_of_numpy_and_scipy(case: Case, dtype: np.dtype)
         expected = oracle(case.name, *columns)
     special = ~np.isfinite(expected) | (expected == 0)
     assert np.array_equal(y[special], expected[special], equal_nan=True), _differing(columns, y, expected)
-    zero = expected == 0
+    zero = (expected == 0) & (case.name not in UNSIGNED_ZERO)
     assert np.array_equal(np.signbit(y[zero]), np.signbit(expected[zero])), _differing(columns, y, expected)
     assert np.all(np.isfinite(y[~special])), _differing(columns, y, expected)
 

@@ -27,7 +27,7 @@ class Fit:
     start: float
     stop: float
     share: float = 1.0
-    stop64: float | None = None
+    precision: float | None = None  # the error wanted, instead of a share of the last bit
 
 
 def even(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
@@ -73,6 +73,16 @@ FITS = (
     Fit("tanh", even(mp.tanh), 0, 0.40, 0.4),
     Fit("arcsin", even(mp.asin), 0, 0.25, 0.25),
     Fit("arctan", even(mp.atan), 0, 0.17158, 0.17),
+    Fit(
+        "log_tail",
+        lambda w: ((2 * mp.atanh(mp.sqrt(w)) / mp.sqrt(w) - 2) / w - mp.mpf(2) / 3) / w,
+        0,
+        0.029438,
+        0.004,
+    ),
+    Fit("inverse_cbrt", lambda m: 1 / mp.cbrt(m), 0.35, 2.83, precision=2e-3),
+    Fit("erf", lambda w: (mp.erf(mp.sqrt(w)) / mp.sqrt(w) - 2 / mp.sqrt(mp.pi)) / w, 0, 1, 1.0),
+    Fit("erfcx", erfcx_mapped, -1, 1, 1.0),
 )
 
 CONSTANTS: dict[str, Callable[[], Real]] = {
@@ -81,6 +91,7 @@ CONSTANTS: dict[str, Callable[[], Real]] = {
     "log2_e": lambda: 1 / mp.log(2),
     "log10_e": lambda: 1 / mp.log(10),
     "log10_2": lambda: mp.log(2) / mp.log(10),
+    "two_thirds": lambda: mp.mpf(2) / 3,
     "half_pi": lambda: mp.pi / 2,
     "pi": lambda: mp.pi,
     "two_over_pi": lambda: 2 / mp.pi,
@@ -102,15 +113,14 @@ def rounded(value: Real, single: bool) -> float:
 
 def fit(spec: Fit, single: bool) -> tuple[float, ...]:
     """The coefficients, highest power first, of the lowest degree that is precise enough."""
-    wanted = mp.mpf(2) ** (-27 if single else -57) / spec.share
+    wanted = spec.precision or mp.mpf(2) ** (-27 if single else -57) / spec.share
 
     def function(x: Real) -> Real:
         # Removable singularities at 0 cancel half of the working digits there.
         return spec.function(x if abs(x) > mp.mpf(10) ** -18 else mp.mpf(10) ** -18)
 
-    stop = spec.stop if single or spec.stop64 is None else spec.stop64
     for terms in range(2, 60):
-        coefficients, error = mp.chebyfit(function, [spec.start, stop], terms, error=True)
+        coefficients, error = mp.chebyfit(function, [spec.start, spec.stop], terms, error=True)
         if error < wanted:
             return tuple(rounded(c, single) for c in coefficients)
     raise ValueError(f"no polynomial of 60 terms is precise enough for {spec.name}")

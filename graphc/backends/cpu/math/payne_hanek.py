@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 from llvmlite import ir
 
-from graphc.backends.cpu.llvm import I32, I64, Code, element_of, lanes_of
+from graphc.backends.cpu.llvm import I32, I64, Code
 from graphc.backends.cpu.math.coefficients import TWO_OVER_PI_WORDS
 from graphc.backends.cpu.math.constants import constants
 from graphc.backends.cpu.math.number import Number, fma
-from graphc.backends.cpu.math.outline import helper
-from graphc.backends.cpu.math.trigonometric_kernels import (
-    cosine_of_quadrant,
-    sine_of_quadrant,
-    tangent_of_quadrant,
-)
 
 WORD = 0xFFFFFFFF
-
-OF_QUADRANT: dict[str, Callable[[Number, Number], Number]] = {
-    "sin": sine_of_quadrant,
-    "cos": cosine_of_quadrant,
-    "tan": tangent_of_quadrant,
-}
-
-
-def large_argument(kind: str, x: Number, easy: Number, largest_easy: float) -> Number:
-    """`easy`, with the lanes |x| > largest_easy (finite) replaced by sin, cos or tan of x."""
-
-    def lane_by_lane(code: Code, x: ir.Value, easy: ir.Value) -> ir.Value:
-        element, lanes = element_of(x.type), lanes_of(x.type)
-        source, result = code.scratch(element, lanes), code.scratch(element, lanes)
-        code.store(x, source)
-        code.store(easy, result)
-
-        def lane(i: ir.Value) -> None:
-            one = Number(code, code.load(code.at(source, element, i), element))
-            large = (abs(one) > largest_easy) & (abs(one) < float("inf"))
-            place = code.at(result, element, i)
-            code.when(large.value, lambda: code.store(_scalar(kind, one).value, place))
-
-        code.loop(lanes, lane)
-        return code.load(result, element, lanes)
-
-    return x.same(helper(x.code, f"large_{kind}", lane_by_lane, [x.value, easy.value]))
-
-
-def _scalar(kind: str, x: Number) -> Number:
-    """sin, cos or tan of one large number, computed in f64."""
-
-    def body(code: Code, x: ir.Value) -> ir.Value:
-        r, quadrant = reduced_large(Number(code, x))
-        return OF_QUADRANT[kind](r, quadrant).value
-
-    wide = x.widened() if x.single else x
-    result = x.same(helper(x.code, f"payne_hanek_{kind}", body, [wide.value]))
-    return result.narrowed() if x.single else result
 
 
 def reduced_large(x: Number) -> tuple[Number, Number]:

@@ -8,7 +8,20 @@ from typing import Final
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import Code
-from graphc.backends.cpu.math import exponential, hyperbolic, logarithm, trigonometric
+from graphc.backends.cpu.math import (
+    algebraic,
+    error_function,
+    exponential,
+    hyperbolic,
+    inverse_hyperbolic,
+    inverse_trigonometric,
+    logarithm,
+    logistic,
+    power,
+    remainder,
+    rounding,
+    trigonometric,
+)
 from graphc.backends.cpu.math.number import Number, sqrt
 from graphc.backends.cpu.math.outline import helper
 
@@ -47,6 +60,7 @@ def widened(formula: Formula) -> Formula:
 
 
 MATH: Final[dict[str, Writer]] = {
+    # exponentials and logarithms
     "exp": inline(exponential.exp),
     "exp2": inline(exponential.exp2),
     "expm1": inline(exponential.expm1),
@@ -54,12 +68,68 @@ MATH: Final[dict[str, Writer]] = {
     "log2": inline(logarithm.log2),
     "log10": inline(logarithm.log10),
     "log1p": inline(logarithm.log1p),
+    "power": outlined(power.power),
+    # roots
     "sqrt": inline(sqrt),
+    "cbrt": inline(algebraic.cbrt),
+    "rsqrt": inline(rounding.rsqrt),
+    "reciprocal": inline(rounding.reciprocal),
+    "hypot": inline(algebraic.hypot),
+    # trigonometry
     "sin": inline(trigonometric.sin),
     "cos": inline(trigonometric.cos),
     "tan": inline(trigonometric.tan),
+    "arcsin": inline(inverse_trigonometric.arcsin),
+    "arccos": inline(inverse_trigonometric.arccos),
+    "arctan": inline(inverse_trigonometric.arctan),
+    "arctan2": outlined(inverse_trigonometric.arctan2),
+    "deg2rad": inline(rounding.deg2rad),
+    "rad2deg": inline(rounding.rad2deg),
+    # hyperbolic functions
     "sinh": inline(hyperbolic.sinh),
     "cosh": inline(hyperbolic.cosh),
     "tanh": inline(hyperbolic.tanh),
+    "arcsinh": outlined(inverse_hyperbolic.arcsinh),
+    "arccosh": outlined(inverse_hyperbolic.arccosh),
+    "arctanh": outlined(inverse_hyperbolic.arctanh),
+    # sums of exponentials
     "expit": inline(hyperbolic.expit),
+    "logit": outlined(logistic.logit),
+    "log_expit": inline(logistic.log_expit),
+    "softplus": inline(logistic.softplus),
+    "logaddexp": outlined(logistic.logaddexp),
+    "logaddexp2": outlined(logistic.logaddexp2),
+    "xlogy": outlined(logistic.xlogy),
+    "xlog1py": outlined(logistic.xlog1py),
+    "entr": outlined(logistic.entr),
+    "rel_entr": outlined(logistic.rel_entr),
+    "kl_div": outlined(logistic.kl_div),
+    # the error function and the normal distribution
+    "erf": inline(error_function.erf),
+    "erfc": outlined(error_function.erfc),
+    "erfcx": outlined(error_function.erfcx),
+    "ndtr": outlined(error_function.ndtr),
+    "log_ndtr": outlined(error_function.log_ndtr),
+    # order, rounding, representation
+    "floor": inline(rounding.intrinsic("floor")),
+    "ceil": inline(rounding.intrinsic("ceil")),
+    "trunc": inline(rounding.intrinsic("trunc")),
+    "rint": inline(rounding.intrinsic("rint")),
+    "fabs": inline(rounding.intrinsic("fabs")),
+    "copysign": inline(rounding.intrinsic("copysign")),
+    "sign": inline(rounding.sign),
+    "heaviside": inline(rounding.heaviside),
+    "maximum": inline(rounding.maximum),
+    "minimum": inline(rounding.minimum),
+    "fmax": inline(rounding.fmax),
+    "fmin": inline(rounding.fmin),
+    "fmod": inline(remainder.fmod),
+    "remainder": inline(remainder.remainder),
+    "floor_divide": inline(remainder.floor_divide),
+    "nextafter": inline(rounding.nextafter),
+    "spacing": inline(rounding.spacing),
+    "signbit": inline(rounding.signbit),
+    "isnan": inline(rounding.isnan),
+    "isinf": inline(rounding.isinf),
+    "isfinite": inline(rounding.isfinite),
 }

@@ -6,11 +6,14 @@ a branch recomputes those lanes with the bits of 2/π that matter (Payne & Hanek
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphc.backends.cpu.math.coefficients import DOUBLE, SINGLE
 from graphc.backends.cpu.math.constants import constant
 from graphc.backends.cpu.math.exponential import nearest_integer
 from graphc.backends.cpu.math.number import Number, fma
-from graphc.backends.cpu.math.payne_hanek import large_argument
+from graphc.backends.cpu.math.outline import with_hard_lanes
+from graphc.backends.cpu.math.payne_hanek import reduced_large
 from graphc.backends.cpu.math.trigonometric_kernels import (
     cosine_of_quadrant,
     sine_of_quadrant,
@@ -32,43 +35,27 @@ def reduced(x: Number) -> tuple[Number, Number]:
     return r, quadrant
 
 
-def with_large(x: Number, easy: Number, kind: str) -> Number:
-    """`easy`, with lanes of large finite x computed the long way."""
-    large = (abs(x) > largest_easy(x)) & (abs(x) < float("inf"))
-    code = x.code
-    before = code.b.block
-    recompute = code.function.append_basic_block("large")
-    done = code.function.append_basic_block("reduced")
-    code.b.cbranch(large.any_lane(), recompute, done)
-    code.b.position_at_end(recompute)
-    corrected = large_argument(kind, x, easy, largest_easy(x))
-    code.b.branch(done)
-    last = code.b.block
-    code.b.position_at_end(done)
-    result = code.b.phi(x.type)
-    result.add_incoming(easy.value, before)
-    result.add_incoming(corrected.value, last)
-    return x.same(result)
-
-
 def sin(x: Number) -> Number:
     """sin x, for every finite x."""
-    r, quadrant = reduced(x)
-    return with_large(x, _odd(x, sine_of_quadrant(r, quadrant)), "sin")
+    return _of_any(x, "sin", sine_of_quadrant, odd=True)
 
 
 def cos(x: Number) -> Number:
     """cos x, for every finite x."""
-    r, quadrant = reduced(x)
-    return with_large(x, cosine_of_quadrant(r, quadrant), "cos")
+    return _of_any(x, "cos", cosine_of_quadrant, odd=False)
 
 
 def tan(x: Number) -> Number:
     """tan x, for every finite x."""
-    r, quadrant = reduced(x)
-    return with_large(x, _odd(x, tangent_of_quadrant(r, quadrant)), "tan")
+    return _of_any(x, "tan", tangent_of_quadrant, odd=True)
 
 
-def _odd(x: Number, result: Number) -> Number:
-    """The reduction and the polynomial lose the sign of −0."""
-    return x.equals(0.0).where(x, result)
+def _of_any(x: Number, name: str, of_quadrant: Callable[[Number, Number], Number], *, odd: bool) -> Number:
+    easy = of_quadrant(*reduced(x))
+    if odd:  # The reduction and the polynomial lose the sign of −0.
+        easy = x.equals(0.0).where(x, easy)
+    return with_hard_lanes(f"{name}_large", [x], easy, _is_large, lambda x: of_quadrant(*reduced_large(x)))
+
+
+def _is_large(x: Number) -> Number:
+    return (abs(x) > largest_easy(x)) & (abs(x) < float("inf"))
