@@ -8,14 +8,14 @@ products run the same loops on the operands in place. `gemm_plan` chooses; nothi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llvmlite import ir
 
 from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape, Plan, plan_matmul
 from graphc.backends.cpu.index import Index, floor_to, minus, plus, round_up, smaller, times
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64, scalar_type
-from graphc.backends.cpu.matvec import CHUNK_BYTES, emit_vector_product, vector_form
+from graphc.backends.cpu.matvec import CHUNK_BYTES, VectorForm, emit_vector_product, vector_form
 from graphc.backends.cpu.microkernel import Epilogue, Kernel, Tile, emit_finish, emit_kernel
 from graphc.backends.cpu.packing import pack_rows, pack_strided, pack_transposed
 
@@ -51,9 +51,21 @@ def emit_matmul(
         emit_vector_product(code, shape, form, numbers, epilogue, vector_bytes)
     else:
         plan = plan_matmul(shape, vector_bytes, caches)
-        _block_loops(_Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue))
+        product = _Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue)
+        single = _single_row_form(shape)
+        if single is None:
+            _block_loops(product)
+        else:
+            one = code.compare("==", i64(numbers["m"]), i64(1))
+            code.when(one, lambda: emit_vector_product(code, shape, single, numbers, epilogue, vector_bytes))
+            code.when(code.b.not_(one), lambda: _block_loops(product))
     code.ret()
     return code.function
+
+
+def _single_row_form(shape: MatmulShape) -> VectorForm | None:
+    """The form taken when the number of rows, known at run time, turns out to be one."""
+    return vector_form(replace(shape, m=1)) if shape.m is None else None
 
 
 def scratch_bytes(
@@ -71,7 +83,8 @@ def scratch_bytes(
     if vector_form(shape) is not None:
         return CHUNK_BYTES
     plan = plan_matmul(shape, vector_bytes, caches)
-    return shape.dtype.itemsize * _Layout.of(shape, plan).total
+    chunk = CHUNK_BYTES if _single_row_form(shape) else 0
+    return max(chunk, shape.dtype.itemsize * _Layout.of(shape, plan).total)
 
 
 def row_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> int:

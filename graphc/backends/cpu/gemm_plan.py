@@ -58,6 +58,7 @@ class Plan:
 
 
 UNKNOWN = 512  # the size assumed for a dimension known only at run time
+ROWS_FOR_PACKING = 384  # below that, copying a large B costs more than reading it with gaps
 
 
 def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> Plan:
@@ -67,12 +68,14 @@ def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes |
     lanes = vector_bytes // size
     pack_b_rows = _rows_that_pay_for_packing_b(shape, caches)
     pack_a = _packs_a(shape, caches, pack_b_rows)
-    registers = 32 if vector_bytes == 64 else 16
+    # A large B is read faster in long runs of each of its rows.
+    narrowest = 3 if _is_large(shape, caches) and pack_b_rows != 0 else 1
     tallest = 8 if shape.a_strides[0] is None and not pack_a else 16
-    rows, vectors = _register_tile(shape, lanes, registers, tallest)
-    kc, blocked = _depth(shape, vector_bytes, pack_a or pack_b_rows is not None, caches)
+    rows, vectors = _register_tile(shape, lanes, (narrowest, tallest), 32 if vector_bytes == 64 else 16)
+    kc, blocked = _depth(shape, caches)
     width = lanes * vectors
-    nc = max(width, caches.l2 * 5 // 8 // (kc * size) // width * width)
+    block = 2 * caches.l2 if pack_b_rows == 0 else caches.l2 * 3 // 4
+    nc = max(width, block // (kc * size) // width * width)
     if shape.n is not None:
         blocks = max(1, -(-shape.n // nc))
         nc = max(width, round_up(-(-shape.n // blocks), width))
@@ -80,53 +83,66 @@ def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes |
     return Plan(lanes, rows, vectors, _other_rows(shape.m, rows), pack_a, pack_b_rows, kc, nc, mc, blocked)
 
 
+def _is_large(shape: MatmulShape, caches: CacheSizes) -> bool:
+    """Whether B shares the L2 cache with little else."""
+    return (shape.k or UNKNOWN) * (shape.n or UNKNOWN) * shape.dtype.itemsize > caches.l2 // 4
+
+
 def _rows_that_pay_for_packing_b(shape: MatmulShape, caches: CacheSizes) -> int | None:
     if shape.b_strides[1] != 1 and shape.n != 1:
         return 0
-    k, n = shape.k or UNKNOWN, shape.n or UNKNOWN
-    if k * n * shape.dtype.itemsize <= caches.l2 // 4:
+    if not _is_large(shape, caches):
         return None
     if shape.m is None:
-        return 64
-    return 0 if shape.m >= 64 else None
+        return ROWS_FOR_PACKING
+    return 0 if shape.m >= ROWS_FOR_PACKING else None
 
 
 def _packs_a(shape: MatmulShape, caches: CacheSizes, pack_b_rows: int | None) -> bool:
-    n, k = shape.n or UNKNOWN, shape.k or UNKNOWN
-    if n < 64 or shape.m == 1:
+    if (shape.n or UNKNOWN) < 64 or shape.m == 1:
         return False
-    if None in shape.a_strides:
+    a_sm, a_sk = shape.a_strides
+    if a_sm is None or a_sk is None:
         return True
-    stride = max(abs(s) for s in shape.a_strides if s is not None) * shape.dtype.itemsize
-    return stride % 1024 == 0 or (pack_b_rows is not None and k * shape.dtype.itemsize >= 1024)
+    if a_sk == 1:
+        # Rows a multiple of 4 KiB apart fall into the same sets of the L1 cache.
+        return pack_b_rows is not None and a_sm * shape.dtype.itemsize % 4096 == 0
+    return (shape.m or UNKNOWN) * (shape.k or UNKNOWN) * shape.dtype.itemsize > caches.l1
 
 
-def _depth(shape: MatmulShape, vector_bytes: int, packs: bool, caches: CacheSizes) -> tuple[int, bool]:
+def _depth(shape: MatmulShape, caches: CacheSizes) -> tuple[int, bool]:
     """The number of k handled at once, and whether sums go through memory between such blocks."""
-    deepest = caches.l1 // 24 // shape.dtype.itemsize if packs else 1 << 20
+    deepest = caches.l1 // 24 // shape.dtype.itemsize
     if shape.k is None:
-        return caches.l1 // 24 // shape.dtype.itemsize, True
+        return deepest, True
     if shape.k <= deepest + deepest // 2:
         return max(1, shape.k), False
     blocks = -(-shape.k // deepest)
     return round_up(-(-shape.k // blocks), 8), True
 
 
-def _register_tile(shape: MatmulShape, lanes: int, registers: int, tallest: int) -> tuple[int, int]:
-    """(rows, vectors) with the fewest estimated cycles for the whole product."""
-    m, n = shape.m or 64, shape.n or 4096
+def _register_tile(
+    shape: MatmulShape, lanes: int, limits: tuple[int, int], registers: int
+) -> tuple[int, int]:
+    """(rows, vectors) with the fewest estimated cycles for the whole product.
+
+    limits: the least number of vectors (where there are as many), the greatest number of rows.
+    """
+    m, n = shape.m or 1000, shape.n or 4096
     vectors = max(1, -(-n // lanes))
 
     def cycles(tile: tuple[int, int]) -> tuple[float, int]:
         heights, widths = _pieces(m, tile[0]), _pieces(vectors, tile[1])
         total = sum(a * b * tile_cycles(height, width) for height, a in heights for width, b in widths)
-        return total, -tile[0]
+        # A second kernel for the last rows must earn its compile time.
+        return total * (1 + 0.01 * len(heights)), -tile[0]
 
-    return min(_candidates(m, vectors, registers, tallest), key=cycles)
+    return min(_candidates(m, vectors, limits, registers), key=cycles)
 
 
-def _candidates(m: int, vectors: int, registers: int, tallest: int) -> Iterator[tuple[int, int]]:
-    for width in range(1, min(vectors, 8 if m == 1 else 4) + 1):
+def _candidates(m: int, vectors: int, limits: tuple[int, int], registers: int) -> Iterator[tuple[int, int]]:
+    narrowest, tallest = limits
+    for width in range(min(vectors, narrowest), min(vectors, 8 if m == 1 else 4) + 1):
         for height in range(1, min(max(m, 1), tallest) + 1):
             # The operands need a register per vector and one for the broadcast scalar.
             if height * width + width + 1 <= registers:
@@ -139,8 +155,12 @@ def _pieces(total: int, size: int) -> list[tuple[int, int]]:
 
 
 def tile_cycles(rows: int, vectors: int) -> float:
-    """Estimated cycles of one k step: two FMAs and two loads a cycle, a chain of four cycles."""
-    return max(4.0, rows * vectors / 2, (rows + vectors) / 2) + 0.25 * vectors + 0.02 * rows
+    """Estimated cycles of one k step: two FMAs and two loads a cycle, a chain of four cycles.
+
+    B streams from L2, which costs a little more; a small preference for short code settles ties.
+    """
+    registers = max(4.0, rows * vectors / 2, (rows + vectors) / 2)
+    return (registers + 0.25 * vectors) * (1 + 0.003 * rows * vectors)
 
 
 def _other_rows(m: int | None, rows: int) -> tuple[int, ...]:

@@ -210,10 +210,10 @@ class Code:
         type_ = ir.VectorType(x.type, lanes)
         if isinstance(x, ir.Constant):
             return ir.Constant(type_, [x] * lanes)
-        undefined = ir.Constant(type_, ir.Undefined)
-        first = self.b.insert_element(undefined, x, ir.Constant(I32, 0))
-        zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
-        return self.b.shuffle_vector(first, undefined, zeros)
+        # Zero initialisers print as one word; undefined vectors would print lane by lane.
+        nothing = ir.Constant(type_, None)
+        first = self.b.insert_element(nothing, x, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, lanes), None))
 
     def lane(self, v: ir.Value, index: int) -> ir.Value:
         return self.b.extract_element(v, ir.Constant(I32, index))

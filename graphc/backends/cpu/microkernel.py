@@ -76,7 +76,7 @@ def emit_kernel(
     types = kernel.arguments()
     code = Code(module, name, list(types.values()), internal=True)
     arguments: dict[str, ir.Value] = dict(zip(types, code.args, strict=True))
-    zero = code.like(ir.VectorType(kernel.element, kernel.lanes), 0)
+    zero = ir.Constant(ir.VectorType(kernel.element, kernel.lanes), None)
     sums: list[ir.Value] = [zero] * (kernel.rows * kernel.vectors)
     if kernel.blocked:
         entering = code.select(arguments["first"], i64(0), i64(1))
