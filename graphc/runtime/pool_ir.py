@@ -1,0 +1,392 @@
+"""The native part of the thread pool, as LLVM assembly: `graphc_parallel(body, context, tasks)`.
+
+It is written as text because llvmlite's builder has no atomic stores through opaque pointers.
+
+One 64-bit *ticket* holds everything that workers compete for:
+
+    generation of the region (32 bits) | seats taken (10) | tasks left (22)
+
+A thread takes a seat or a task by compare-and-swap of the whole ticket. A thread that was held up
+since an earlier region therefore cannot take anything from a later one: the generation differs. The
+region's description (body, context, …) is read between loading the ticket and swapping it; a swap
+that succeeds with tasks left proves that the region was open all the time, so nothing was rewritten.
+
+The caller takes tasks as well and waits only for tasks that others took. Workers that sleep, were
+never started, or do not exist in a forked child delay nothing.
+
+A region begins with a try-lock. Who does not get it (a second Python thread, a body that calls
+`graphc_parallel` itself) runs its tasks alone, so nothing can wait in a circle.
+
+Waiting is a bounded spin, then a futex (Franke, Russell and Kirkwood 2002) on the ticket's generation
+or on the count of finished tasks. Sleepers announce themselves before the kernel compares the futex
+word, publishers write the word before they look for sleepers: one of them sees the other.
+"""
+
+from __future__ import annotations
+
+from string import Template
+from typing import Final, NamedTuple
+
+STATE_SIZE: Final = 4096  # one page, so that the kernel can wipe it in a forked child
+
+
+class Machine(NamedTuple):
+    """What the pool must know of a processor: Linux's futex number and the instruction for spinning."""
+
+    futex: int
+    pause: str
+    spins: int  # 20–50 µs
+
+
+# All of them little-endian: the generation is the upper half of the ticket, at offset 4.
+MACHINES: Final = {
+    "x86_64": Machine(202, "pause", 1000),
+    "aarch64": Machine(98, "isb", 2000),
+    "riscv64": Machine(98, ".4byte 0x0100000f", 2000),
+    "ppc64le": Machine(221, "or 27,27,27", 2000),
+}
+
+# Each group has its own cache line: spinning on one must not slow writers of another.
+FIELDS: Final = {
+    "lock": 0,
+    "workers": 4,
+    "refused": 8,
+    "ticket": 64,
+    "generation": 68,
+    "sleepers": 128,
+    "done": 192,
+    "waiting": 196,
+    "body": 256,
+    "context": 264,
+    "first": 272,
+    "tasks": 280,
+    "seats": 288,
+}
+
+
+def parallel_ir(machine: Machine) -> str:
+    """LLVM assembly of the pool."""
+    fields = {name: f"getelementptr i8, ptr %pool, i64 {offset}" for name, offset in FIELDS.items()}
+    return _SERIAL + Template(_PARALLEL).substitute(fields, **machine._asdict())
+
+
+def serial_ir() -> str:
+    """LLVM assembly of the same functions for systems without futexes: everything runs in the caller."""
+    return _SERIAL + _ALONE
+
+
+_SERIAL = """
+define internal void @run_alone(ptr %body, ptr %context, i64 %tasks) nounwind {
+entry:
+  %any = icmp sgt i64 %tasks, 0
+  br i1 %any, label %task, label %end
+task:
+  %i = phi i64 [ 0, %entry ], [ %next, %task ]
+  call void %body(ptr %context, i64 %i, i64 0)
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %tasks
+  br i1 %more, label %task, label %end
+end:
+  ret void
+}
+"""
+
+_ALONE = """
+define void @graphc_pool_configure(ptr %pool, i64 %threads) nounwind {
+  ret void
+}
+
+define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks) nounwind {
+  call void @run_alone(ptr %body, ptr %context, i64 %tasks)
+  ret void
+}
+"""
+
+_PARALLEL = """
+@state = internal global ptr null
+@threads = internal global i64 1
+
+declare i64 @syscall(i64, ...) nounwind
+declare i32 @pthread_attr_init(ptr) nounwind
+declare i32 @pthread_attr_setdetachstate(ptr, i32) nounwind
+declare i32 @pthread_attr_setstacksize(ptr, i64) nounwind
+declare i32 @pthread_attr_destroy(ptr) nounwind
+declare i32 @pthread_create(ptr, ptr, ptr, ptr) nounwind
+declare i32 @pthread_sigmask(i32, ptr, ptr) nounwind
+
+define void @graphc_pool_configure(ptr %pool, i64 %threads) nounwind {
+  store atomic i64 %threads, ptr @threads monotonic, align 8
+  store atomic ptr %pool, ptr @state release, align 8
+  ret void
+}
+
+; FUTEX_WAIT_PRIVATE: sleeps while the word holds the value
+define internal void @sleep_while(ptr %word, i64 %value) nounwind {
+  call i64 (i64, ...) @syscall(i64 $futex, ptr %word, i64 128, i64 %value, i64 0, i64 0, i64 0)
+  ret void
+}
+
+; FUTEX_WAKE_PRIVATE
+define internal void @wake(ptr %word, i64 %count) nounwind {
+  call i64 (i64, ...) @syscall(i64 $futex, ptr %word, i64 129, i64 %count, i64 0, i64 0, i64 0)
+  ret void
+}
+
+; Runs tasks of the region until none is left; returns how many.
+define internal i32 @work(ptr %pool, i64 %region, i64 %seat) nounwind {
+entry:
+  %ticket = $ticket
+  %body.at = $body
+  %context.at = $context
+  %first.at = $first
+  %tasks.at = $tasks
+  br label %look
+look:
+  %count = phi i32 [ 0, %entry ], [ %count, %claim ], [ %count.next, %run ]
+  %t = load atomic i64, ptr %ticket acquire, align 8
+  %generation = lshr i64 %t, 32
+  %same = icmp eq i64 %generation, %region
+  %left = and i64 %t, 4194303
+  %some = icmp ne i64 %left, 0
+  %open = and i1 %same, %some
+  br i1 %open, label %claim, label %end
+claim:
+  %body = load atomic ptr, ptr %body.at monotonic, align 8
+  %context = load atomic ptr, ptr %context.at monotonic, align 8
+  %first = load atomic i64, ptr %first.at monotonic, align 8
+  %tasks = load atomic i64, ptr %tasks.at monotonic, align 8
+  %taken = sub i64 %t, 1
+  %swap = cmpxchg ptr %ticket, i64 %t, i64 %taken acq_rel monotonic
+  %mine = extractvalue { i64, i1 } %swap, 1
+  br i1 %mine, label %run, label %look
+run:
+  %nth = sub i64 %tasks, %left
+  %task = add i64 %first, %nth
+  call void %body(ptr %context, i64 %task, i64 %seat)
+  %count.next = add i32 %count, 1
+  br label %look
+end:
+  ret i32 %count
+}
+
+define internal ptr @worker(ptr %pool) nounwind {
+entry:
+  %ticket = $ticket
+  %generation = $generation
+  %sleepers = $sleepers
+  %seats.at = $seats
+  %done = $done
+  %waiting = $waiting
+  br label %watch
+watch:
+  %seen = phi i64 [ 0, %entry ], [ %seen, %sleep ], [ %region, %join ], [ %region, %enter ],
+                  [ %region, %report ], [ %region, %call ]
+  br label %spin
+spin:
+  %n = phi i32 [ 0, %watch ], [ %n.next, %rest ]
+  %t0 = load atomic i64, ptr %ticket acquire, align 8
+  %now = lshr i64 %t0, 32
+  %new = icmp ne i64 %now, %seen
+  br i1 %new, label %join, label %rest
+rest:
+  call void asm sideeffect "$pause", ""()
+  %n.next = add i32 %n, 1
+  %tired = icmp uge i32 %n.next, $spins
+  br i1 %tired, label %sleep, label %spin
+sleep:
+  %s0 = atomicrmw add ptr %sleepers, i32 1 seq_cst
+  call void @sleep_while(ptr %generation, i64 %seen)
+  %s1 = atomicrmw sub ptr %sleepers, i32 1 seq_cst
+  br label %watch
+join:
+  %t = phi i64 [ %t0, %spin ], [ %t.other, %sit ]
+  %region = lshr i64 %t, 32
+  %left = and i64 %t, 4194303
+  %shifted = lshr i64 %t, 22
+  %seat = and i64 %shifted, 1023
+  %seats = load atomic i64, ptr %seats.at monotonic, align 8
+  %some = icmp ne i64 %left, 0
+  %free = icmp ult i64 %seat, %seats
+  %open = and i1 %some, %free
+  br i1 %open, label %sit, label %watch
+sit:
+  %seated = add i64 %t, 4194304
+  %swap = cmpxchg ptr %ticket, i64 %t, i64 %seated acq_rel acquire
+  %t.other = extractvalue { i64, i1 } %swap, 0
+  %mine = extractvalue { i64, i1 } %swap, 1
+  br i1 %mine, label %enter, label %join
+enter:
+  %count = call i32 @work(ptr %pool, i64 %region, i64 %seat)
+  %worked = icmp ne i32 %count, 0
+  br i1 %worked, label %report, label %watch
+report:
+  %d = atomicrmw add ptr %done, i32 %count seq_cst
+  %w = load atomic i32, ptr %waiting seq_cst, align 4
+  %asleep = icmp ne i32 %w, 0
+  br i1 %asleep, label %call, label %watch
+call:
+  call void @wake(ptr %done, i64 1)
+  br label %watch
+}
+
+; Starts threads until there are `count`. They are detached, so they never hold up the process's exit, and
+; block all signals but those of faults, so that Python's main thread keeps receiving them.
+define internal void @hire(ptr %pool, i32 %count) nounwind {
+entry:
+  %workers.at = $workers
+  %refused.at = $refused
+  %attributes = alloca [128 x i8], align 16
+  %thread = alloca i64, align 8
+  %blocked = alloca [16 x i64], align 16
+  %before = alloca [16 x i64], align 16
+  call void @llvm.memset.p0.i64(ptr %blocked, i8 255, i64 128, i1 false)
+  store i64 -1273, ptr %blocked, align 16 ; all but ILL 4, TRAP 5, ABRT 6, BUS 7, FPE 8, SEGV 11
+  %a = call i32 @pthread_attr_init(ptr %attributes)
+  %b = call i32 @pthread_attr_setdetachstate(ptr %attributes, i32 1)
+  %c = call i32 @pthread_attr_setstacksize(ptr %attributes, i64 8388608)
+  %d = call i32 @pthread_sigmask(i32 2, ptr %blocked, ptr %before)
+  br label %look
+look:
+  %workers = load atomic i32, ptr %workers.at monotonic, align 4
+  %enough = icmp sge i32 %workers, %count
+  br i1 %enough, label %end, label %create
+create:
+  %failed = call i32 @pthread_create(ptr %thread, ptr %attributes, ptr @worker, ptr %pool)
+  %created = icmp eq i32 %failed, 0
+  br i1 %created, label %created.one, label %refuse
+created.one:
+  %more = add i32 %workers, 1
+  store atomic i32 %more, ptr %workers.at monotonic, align 4
+  br label %look
+refuse: ; a limit of the system: go on with those that exist
+  store i32 1, ptr %refused.at, align 4
+  br label %end
+end:
+  %e = call i32 @pthread_sigmask(i32 2, ptr %before, ptr null)
+  %f = call i32 @pthread_attr_destroy(ptr %attributes)
+  ret void
+}
+
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+declare i64 @llvm.umin.i64(i64, i64)
+
+; Publishes tasks first … first + tasks - 1, takes part, returns when all are done.
+define internal void @region(ptr %pool, ptr %body, ptr %context, i64 %first, i64 %tasks, i64 %seats) {
+entry:
+  %ticket = $ticket
+  %generation.at = $generation
+  %sleepers.at = $sleepers
+  %workers.at = $workers
+  %done = $done
+  %waiting = $waiting
+  %body.at = $body
+  %context.at = $context
+  %first.at = $first
+  %tasks.at = $tasks
+  %seats.at = $seats
+  store atomic ptr %body, ptr %body.at monotonic, align 8
+  store atomic ptr %context, ptr %context.at monotonic, align 8
+  store atomic i64 %first, ptr %first.at monotonic, align 8
+  store atomic i64 %tasks, ptr %tasks.at monotonic, align 8
+  store atomic i64 %seats, ptr %seats.at monotonic, align 8
+  store atomic i32 0, ptr %done monotonic, align 4
+  %t = load atomic i64, ptr %ticket monotonic, align 8
+  %old = lshr i64 %t, 32
+  %following = add i64 %old, 1
+  %upper = shl i64 %following, 32
+  %generation = lshr i64 %upper, 32
+  %sitting = or i64 %upper, 4194304
+  %published = or i64 %sitting, %tasks
+  %u = atomicrmw xchg ptr %ticket, i64 %published seq_cst
+  %sleepers = load atomic i32, ptr %sleepers.at seq_cst, align 4
+  %workers = load atomic i32, ptr %workers.at monotonic, align 4
+  %awake = sub i32 %workers, %sleepers
+  %useful = call i64 @llvm.umin.i64(i64 %seats, i64 %tasks)
+  %useful.32 = trunc i64 %useful to i32
+  %helpers = sub i32 %useful.32, 1
+  %lacking = sub i32 %helpers, %awake
+  %any.asleep = icmp sgt i32 %sleepers, 0
+  %any.lacking = icmp sgt i32 %lacking, 0
+  %rouse = and i1 %any.asleep, %any.lacking
+  br i1 %rouse, label %call, label %take.part
+call:
+  %lacking.64 = zext i32 %lacking to i64
+  call void @wake(ptr %generation.at, i64 %lacking.64)
+  br label %take.part
+take.part:
+  %own = call i32 @work(ptr %pool, i64 %generation, i64 0)
+  %tasks.32 = trunc i64 %tasks to i32
+  %others = sub i32 %tasks.32, %own
+  br label %spin
+spin:
+  %n = phi i32 [ 0, %take.part ], [ %n.next, %rest ]
+  %d0 = load atomic i32, ptr %done acquire, align 4
+  %finished = icmp eq i32 %d0, %others
+  br i1 %finished, label %end, label %rest
+rest:
+  call void asm sideeffect "$pause", ""()
+  %n.next = add i32 %n, 1
+  %tired = icmp uge i32 %n.next, $spins
+  br i1 %tired, label %announce, label %spin
+announce:
+  %v = atomicrmw xchg ptr %waiting, i32 1 seq_cst
+  br label %check
+check:
+  %d = load atomic i32, ptr %done seq_cst, align 4
+  %complete = icmp eq i32 %d, %others
+  br i1 %complete, label %leave, label %sleep
+sleep:
+  %d.64 = zext i32 %d to i64
+  call void @sleep_while(ptr %done, i64 %d.64)
+  br label %check
+leave:
+  store atomic i32 0, ptr %waiting monotonic, align 4
+  br label %end
+end:
+  ret void
+}
+
+define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks) nounwind {
+entry:
+  %pool = load atomic ptr, ptr @state acquire, align 8
+  %threads = load atomic i64, ptr @threads monotonic, align 8
+  %several = icmp sgt i64 %tasks, 1
+  %helped = icmp sgt i64 %threads, 1
+  %worthwhile = and i1 %several, %helped
+  br i1 %worthwhile, label %acquire, label %alone
+acquire:
+  %lock = $lock
+  %swap = cmpxchg ptr %lock, i32 0, i32 1 acquire monotonic
+  %mine = extractvalue { i32, i1 } %swap, 1
+  br i1 %mine, label %staff, label %alone
+alone:
+  call void @run_alone(ptr %body, ptr %context, i64 %tasks)
+  ret void
+staff:
+  %useful = call i64 @llvm.umin.i64(i64 %threads, i64 %tasks)
+  %useful.32 = trunc i64 %useful to i32
+  %helpers = sub i32 %useful.32, 1
+  %workers.at = $workers
+  %workers = load atomic i32, ptr %workers.at monotonic, align 4
+  %refused.at = $refused
+  %refused = load i32, ptr %refused.at, align 4
+  %few = icmp slt i32 %workers, %helpers
+  %willing = icmp eq i32 %refused, 0
+  %lacking = and i1 %few, %willing
+  br i1 %lacking, label %hire, label %round
+hire:
+  call void @hire(ptr %pool, i32 %helpers)
+  br label %round
+round: ; the ticket counts up to 4194303 tasks
+  %first = phi i64 [ 0, %staff ], [ 0, %hire ], [ %next, %round ]
+  %rest = sub i64 %tasks, %first
+  %count = call i64 @llvm.umin.i64(i64 %rest, i64 4194303)
+  call void @region(ptr %pool, ptr %body, ptr %context, i64 %first, i64 %count, i64 %threads)
+  %next = add i64 %first, %count
+  %more = icmp slt i64 %next, %tasks
+  br i1 %more, label %round, label %end
+end:
+  store atomic i32 0, ptr %lock release, align 4
+  ret void
+}
+"""
