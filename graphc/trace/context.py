@@ -33,6 +33,7 @@ class Trace:
     inputs: list[Node] = field(default_factory=list)
     captured: dict[int, tuple[Any, Node]] = field(default_factory=dict)
     open: bool = True
+    writes: int = 0  # in-place changes so far: views read their base again after one
     source: str | None = None  # set while derived code runs: the line of the operation it derives from
 
     def new_input(self, type_: ArrayType) -> Node:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphc.errors import GraphcError
 from graphc.ir.graph import Graph, Node
 from graphc.ir.types import ArrayType
+from graphc.trace.aliasing import ARGUMENT
 from graphc.trace.context import tracing
 from graphc.trace.tracer import Tracer, Weak, lift
 
@@ -37,8 +39,8 @@ def trace(
 ) -> Traced:
     """Records `function`, which takes one value per argument and returns a flat sequence of values."""
     with tracing() as context:
-        stand_ins = [Tracer(context, context.new_input(a.type), a.weak) for a in arguments]
-        results = list(function(*stand_ins))
+        stand_ins = [Tracer(context, context.new_input(a.type), a.weak, ARGUMENT) for a in arguments]
+        results = list(_run(function, stand_ins))
         nodes = tuple(lift(context, result) for result in results)
         abstract = tuple(Abstract(n.array_type, _weak(r)) for n, r in zip(nodes, results, strict=True))
         inputs = tuple(context.inputs)
@@ -56,6 +58,16 @@ def call_graph(graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
     assert trace_ is not None, "a graph is called inside a trace"
     nodes: tuple[Node, ...] = tuple(lift(trace_, arg) for arg in args)
     return tuple(Tracer(trace_, node) for node in inline(trace_.builder, graph, nodes))
+
+
+def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Sequence[Any]:
+    """What `function` returns. NumPy hides an error of `__float__` behind its own: raise the first one."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        if isinstance(error.__cause__, GraphcError):
+            raise error.__cause__ from None
+        raise
 
 
 def _weak(value: Any) -> Weak:

@@ -13,30 +13,36 @@ from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import TupleType, dtype_name, type_of
 from graphc.ops.base import AbstractTraced
 from graphc.ops.leaf import Const, Size
+from graphc.trace.aliasing import Alias, refresh
 from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
+from graphc.trace.methods import ArrayMethods
 from graphc.trace.operators import Operators
 
 # Python scalars adapt to the array they meet (NEP 50); a traced one remembers its Python type.
 Weak = type | None
 
 
-class Tracer(Operators, AbstractTraced):
+class Tracer(Operators, ArrayMethods, AbstractTraced):
     """A traced array, or a traced Python scalar where `weak` is float, int or bool."""
 
-    __slots__ = ("node_", "trace", "weak")
+    __slots__ = ("alias", "node_", "seen", "trace", "weak")
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, trace: Trace, node: Node, weak: Weak = None) -> None:
+    def __init__(self, trace: Trace, node: Node, weak: Weak = None, alias: Alias | None = None) -> None:
         self.trace = trace
-        self.node_ = node
+        self.node_ = node  # as of the write number `seen`
         self.weak = weak
+        self.alias = alias
+        self.seen = trace.writes
 
     # ---- what the value is
 
     @property
     def node(self) -> Node:
         """The node that holds this value now."""
+        if self.alias is not None and self.seen != self.trace.writes:
+            refresh(self)
         return self.node_
 
     @property
@@ -84,6 +90,11 @@ class Tracer(Operators, AbstractTraced):
         from graphc.trace.functions import call_function
 
         return call_function(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        from graphc.trace.objects import to_objects
+
+        return to_objects(self, dtype)
 
     # ---- sequences
 

@@ -32,6 +32,8 @@ def composed(*ufuncs: np.ufunc) -> Callable[[Callable[..., Any]], Callable[..., 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What NumPy's `ufunc` means on operands of which at least one is traced."""
+    from graphc.trace import numpy_functions  # noqa: F401  (fills the tables)
+
     if method != "__call__":
         implementation = METHODS.get((ufunc, method))
         if implementation is None:
@@ -75,9 +77,13 @@ def loop_dtypes(
     if ufunc is None:
         return tuple(np.result_type(*(promotable(x) for x in operands)) for _ in operands)
     types = tuple(x.weak if x.weak in (int, float) else x.dtype for x in operands)
-    signature = (*(None for _ in operands), np.dtype(dtype)) if dtype is not None else None
+    free = (*types, *(None,) * ufunc.nout)
     try:
-        resolved = ufunc.resolve_dtypes((*types, *(None,) * ufunc.nout), signature=signature)
+        if dtype is None:
+            resolved = ufunc.resolve_dtypes(free)
+        else:
+            wanted = (*(None for _ in operands), *(np.dtype(dtype),) * ufunc.nout)
+            resolved = ufunc.resolve_dtypes(free, signature=wanted)
     except TypeError as error:
         raise unsupported(f"{ufunc.__name__} of {', '.join(str(t) for t in types)} ({error})") from None
     return tuple(resolved[: len(operands)])

@@ -1,1 +1,10 @@
 """NumPy functions written in terms of graph ops, one family a module. Importing fills the table."""
+
+from graphc.trace.numpy_functions import (  # noqa: F401
+    creation,
+    joining,
+    products,
+    reductions,
+    selection,
+    shapes,
+)

@@ -1,0 +1,162 @@
+"""x[index] and x[index] = v on traced arrays, with NumPy's meaning of every kind of index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import TraceError, located
+from graphc.ir.graph import Node
+from graphc.ops.gather import Gather, ScatterSet
+from graphc.trace.aliasing import assign, check_writable, copy, view
+from graphc.trace.context import user_line_with_text
+from graphc.trace.index_parts import Plan, is_traced_mask, plan_index
+from graphc.trace.tracer import Tracer, as_tracer, lift, record
+from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, call_ufunc, cast
+
+
+def get_item(x: Tracer, index: Any) -> Any:
+    """x[index]: a view for basic indices, a copy for arrays of positions."""
+    if is_traced_mask(index):
+        raise TraceError(
+            located(
+                f"x[mask] of {x.node.type} has a shape that depends on the data",
+                user_line_with_text(),
+                "Use np.where(mask, x, 0), or a reduction with where=, such as np.sum(x, where=mask); "
+                "x[mask] = value works.",
+            )
+        )
+    plan = plan_index(x, index)
+    part = view(x, *plan.ops)
+    if not plan.arrays:
+        return copy(part) if plan.scalar else part
+    return _arrange(record(Gather(plan.axes), part, *plan.arrays), plan)
+
+
+def _arrange(gathered: Tracer, plan: Plan) -> Tracer:
+    """Moves the index axes, which a gather puts first, to where NumPy has them."""
+    if plan.position == 0:
+        return gathered
+    count = len(plan.arrays[0].shape)
+    rest = range(count, gathered.ndim)
+    order = (*rest[: plan.position], *range(count), *rest[plan.position :])
+    result: Tracer = np.transpose(gathered, order).copy()  # type: ignore[call-overload]
+    return result
+
+
+def set_item(x: Tracer, index: Any, value: Any) -> None:
+    """x[index] = value: x holds the new values, and so does every array sharing its memory."""
+    check_writable(x)
+    if is_traced_mask(index):
+        _set_where(x, index, value)
+        return
+    plan = plan_index(x, index)
+    part = view(x, *plan.ops)
+    if isinstance(value, Tracer) and _is_the_part(value, x, plan):
+        return
+    new = cast(value, x.dtype)
+    if not plan.arrays:
+        assign(part, _fitted(new, part.shape).node)
+        return
+    shape = _arrange_shape(part, plan)
+    updates = _fitted(new, shape)
+    count = len(plan.arrays[0].shape)
+    if plan.position:
+        p = plan.position
+        updates = np.transpose(  # type: ignore[call-overload]
+            updates, (*range(p, p + count), *range(p), *range(p + count, len(shape)))
+        )
+    assign(part, record(ScatterSet(plan.axes), part, updates, *plan.arrays).node)
+
+
+def _is_the_part(value: Tracer, x: Tracer, plan: Plan) -> bool:
+    """Whether `value` is the view x[index] itself: `x[index] += v` has written it already."""
+    from graphc.trace.aliasing import View
+
+    alias = value.alias
+    return isinstance(alias, View) and alias.base is x and alias.ops == plan.ops and not plan.arrays
+
+
+def _arrange_shape(part: Tracer, plan: Plan) -> tuple[Any, ...]:
+    rest = tuple(n for axis, n in enumerate(part.shape) if axis not in plan.axes)
+    return (*rest[: plan.position], *plan.arrays[0].shape, *rest[plan.position :])
+
+
+def _fitted(value: Tracer, shape: tuple[Any, ...]) -> Tracer:
+    """`value` broadcast to `shape`; surplus leading axes of length one are dropped, as NumPy does."""
+    while value.ndim > len(shape) and value.shape[0] == 1:
+        value = np.reshape(value, value.shape[1:])  # type: ignore[call-overload]
+    if value.ndim > len(shape) or broadcast_shapes(value.shape, shape) != shape:
+        raise ValueError(
+            f"could not broadcast input array from shape {_text(value.shape)} into shape {_text(shape)}"
+        )
+    result: Tracer = broadcast_to(value, shape)
+    return result
+
+
+def _text(shape: tuple[Any, ...]) -> str:
+    return f"({','.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _set_where(x: Tracer, index: Any, value: Any) -> None:
+    """x[mask] = value for a mask known at run time: a choice per element."""
+    mask = index[0] if isinstance(index, tuple) else index
+    test = as_tracer(mask)
+    if (isinstance(index, tuple) and len(index) > 1) or test.ndim > x.ndim:
+        raise TraceError(
+            located(
+                "a traced boolean mask combined with other indices",
+                user_line_with_text(),
+                "Index with the mask alone, or use np.where.",
+            )
+        )
+    for axis, (n, m) in enumerate(zip(x.shape, test.shape, strict=False)):
+        if n != m:
+            raise IndexError(
+                f"boolean index did not match indexed array along axis {axis}; size of axis is {n} "
+                f"but size of corresponding boolean axis is {m}"
+            )
+    new = cast(value, x.dtype)
+    rest = x.shape[test.ndim :]
+    while new.ndim > len(rest) and new.shape[0] == 1:
+        new = np.reshape(new, new.shape[1:])  # type: ignore[call-overload]
+    if new.ndim > len(rest):
+        raise TraceError(
+            located(
+                f"x[mask] = v with v of shape {_text(new.shape)}: how many values are stored depends "
+                "on the data",
+                user_line_with_text(),
+                "Assign a scalar, or use x[...] = np.where(mask, v, x) with v of x's shape.",
+            )
+        )
+    spread = np.reshape(test, test.shape + (1,) * len(rest))  # type: ignore[call-overload]
+    assign(x, np.where(spread, _fitted(new, x.shape), x).node)
+
+
+def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
+    """x += other and its kind: in place for arrays; scalars are values and are replaced."""
+    from graphc.trace.aliasing import View
+    from graphc.trace.operators import apply_operator
+
+    if x.shape == () and not isinstance(x.alias, View):
+        return apply_operator(ufunc, x, other)
+    result = as_tracer(call_ufunc(ufunc, "__call__", (x, other), {}))
+    store(ufunc, x, result)
+    return x
+
+
+def store(ufunc: np.ufunc, out: Tracer, result: Tracer) -> None:
+    """Stores a ufunc's result in `out` if NumPy's rule for out= allows the conversion."""
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {out.dtype!r} "
+            "with casting rule 'same_kind'"
+        )
+    if broadcast_shapes(result.shape, out.shape) != out.shape or result.ndim > out.ndim:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast "
+            f"shape {_text(broadcast_shapes(result.shape, out.shape))}"
+        )
+    node: Node = lift(out.trace, broadcast_to(cast(result, out.dtype), out.shape))
+    assign(out, node)

@@ -1,0 +1,130 @@
+"""Object arrays and lists of traced values: what np.array([x, y]) of traced x and y turns into.
+
+NumPy's array constructor has no protocol: it asks a traced array for its elements and keeps them as
+Python objects. Each element remembers where it came from, so that whole rows become whole arrays again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ShapeError, TraceError, UnsupportedError, located
+from graphc.ir.dims import SymbolicDim
+from graphc.ir.graph import Node
+from graphc.ops.view import Concatenate, Reshape
+from graphc.trace.aliasing import Element
+from graphc.trace.context import user_line_with_text
+from graphc.trace.tracer import Tracer, as_tracer, record
+from graphc.trace.ufuncs import cast
+
+LARGEST_OBJECT_ARRAY = 10_000
+
+
+def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
+    """The elements of `x` as an object array, what NumPy's array constructor asks for."""
+    if dtype is not None and np.dtype(dtype) != object:
+        raise TraceError(
+            located(
+                f"conversion of the traced value {x.node.type} to a concrete array of {np.dtype(dtype)}",
+                user_line_with_text(),
+                "Use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without dtype to build "
+                "arrays, np.zeros_like(x) or graphc.zeros instead of filling a concrete array.",
+            )
+        )
+    if any(isinstance(n, SymbolicDim) for n in x.shape):
+        raise TraceError(
+            located(
+                f"np.array or np.asarray of {x.node.type}, whose size is symbolic",
+                user_line_with_text(),
+                "Use the array itself, np.copy(x), or np.stack([...]).",
+            )
+        )
+    array = np.empty(tuple(int(n) for n in x.shape), object)
+    _check_size(array.size)
+    if not x.shape:
+        array[()] = x
+        return array
+    node = x.node
+    flat = array.reshape(-1)
+    for index in range(array.size):
+        flat[index] = element(x, node, index)
+    return array
+
+
+def element(x: Tracer, node: Node, index: int) -> Tracer:
+    """The element at a flat position, recorded when it is used."""
+    scalar = Tracer(x.trace, node, alias=Element(node, index))
+    scalar.seen = -1
+    return scalar
+
+
+def lift_objects(array: np.ndarray) -> Any:
+    """The traced array whose elements are the objects in `array`."""
+    _check_size(array.size)
+    if array.ndim == 0:
+        return as_tracer(array[()])
+    if array.size == 0:
+        return np.zeros(array.shape)
+    whole = _whole(array)
+    if whole is not None:
+        return whole
+    return stacked([lift_objects(row) if isinstance(row, np.ndarray) else row for row in array])
+
+
+def lift_sequence(values: Any) -> Any:
+    """np.array(values) for nested lists or tuples that hold traced values."""
+    if not len(values):
+        return np.zeros(0)
+    return stacked([lift_sequence(v) if isinstance(v, list | tuple) else v for v in values])
+
+
+def stacked(values: list[Any]) -> Any:
+    """The values as rows of one array, in NumPy's common dtype; weak where all are Python scalars."""
+    from graphc.trace.numpy_functions.arguments import promoted
+
+    rows = [as_tracer(v) for v in values]
+    if any(r.shape != rows[0].shape for r in rows):
+        shapes = ", ".join(f"({', '.join(map(str, r.shape))})" for r in rows[:6])
+        raise ShapeError(
+            located(
+                f"an array of rows with different shapes: {shapes}",
+                user_line_with_text(),
+                "All elements of np.array([...]) need one shape; pad them, or use np.concatenate.",
+            )
+        )
+    dtype = np.dtype(rows[0].dtype) if all(r.weak for r in rows[:1]) and len(rows) == 1 else promoted(*rows)
+    if all(r.weak in (int, float) for r in rows):
+        dtype = np.result_type(*(r.dtype for r in rows))
+    shape = (1, *rows[0].shape)
+    pieces = [record(Reshape(shape), cast(r, dtype)) for r in rows]
+    return record(Concatenate(0), *pieces) if len(pieces) > 1 else pieces[0]
+
+
+def _whole(array: np.ndarray) -> Tracer | None:
+    """The array these are all elements of, in order, in this shape; None if there is no such array."""
+    first = array.flat[0]
+    if not isinstance(first, Tracer) or not isinstance(first.alias, Element):
+        return None
+    source = first.alias.array
+    if source.array_type.size != array.size:
+        return None
+    for index, value in enumerate(array.flat):
+        alias = value.alias if isinstance(value, Tracer) else None
+        if not isinstance(alias, Element) or alias.array is not source or alias.index != index:
+            return None
+    base = Tracer(first.trace, source)
+    result: Tracer = base if source.array_type.shape == array.shape else record(Reshape(array.shape), base)
+    return result
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_OBJECT_ARRAY:
+        raise UnsupportedError(
+            located(
+                f"an array of {size} separate traced scalars, more than {LARGEST_OBJECT_ARRAY}",
+                user_line_with_text(),
+                "Build it from whole arrays with np.stack or np.concatenate.",
+            )
+        )
