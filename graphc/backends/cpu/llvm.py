@@ -318,6 +318,14 @@ class Code:
         align = ir.Constant(I32, size_of(element))
         return self.intrinsic(name, type_, [pointers, align, mask, self.like(type_, 0)])
 
+    def scatter(self, value: ir.Value, pointers: ir.Value, mask: ir.Value | None = None) -> None:
+        """One element to each of the addresses, in lane order."""
+        lanes = lanes_of(value.type)
+        mask = mask if mask is not None else self.mask_first(lanes, lanes)
+        name = f"llvm.masked.scatter.{suffix(value.type)}.v{lanes}p0"
+        align = ir.Constant(I32, size_of(element_of(value.type)))
+        self.intrinsic(name, VOID, [value, pointers, align, mask])
+
     def scratch(self, element: ir.Type, count: int) -> ir.Value:
         """Stack space for `count` elements, aligned to a cache line."""
         with self.b.goto_entry_block():

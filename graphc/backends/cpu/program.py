@@ -1,0 +1,51 @@
+"""A lowered program as one LLVM module with one entry: buffers, sizes and arena in, status out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphc.backends.cpu.emit import Frame, KernelEmitter, kernel_function
+from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
+from graphc.ir.dims import Dim
+from graphc.lower import kernel_ir as k
+from graphc.lower.program import LoweredProgram
+
+
+@dataclass(frozen=True)
+class NativeProgram:
+    """LLVM IR text that defines `entry`, and the arena bytes it needs."""
+
+    text: str
+    entry: str
+    arena_bytes: Dim
+
+
+def emit_program(program: LoweredProgram, entry: str, vector_bytes: int = 64) -> NativeProgram:
+    """Defines `i64 entry(ptr buffers, ptr sizes, ptr arena)`, which runs all kernels in order."""
+    module = ir.Module(name=entry)
+    functions = []
+    scratch = 0
+    for kernel in program.kernels:
+        function, needed = kernel_function(module, kernel, f"{entry}.{kernel.name}", vector_bytes)
+        functions.append(function)
+        scratch = max(scratch, needed)
+    code = Code(module, entry, [PTR, PTR, PTR], result=I64)
+    buffers, sizes, arena = code.args
+    status = code.scratch(I64, 1)
+    code.store(i64(0), status)
+    frame = Frame(sizes={n: code.load(code.at(sizes, I64, i), I64) for i, n in enumerate(program.symbols)})
+    pointers: dict[k.Buffer, ir.Value] = {}
+    for i, buffer in enumerate((*program.inputs, *program.outputs)):
+        if buffer not in pointers:
+            pointers[buffer] = code.load(code.at(buffers, PTR, i), PTR)
+    emitter = KernelEmitter(code, frame, entry, vector_bytes)
+    for buffer, offset in program.arena.offsets.items():
+        pointers[buffer] = code.at(arena, I8, emitter.size(offset))
+    packed = code.at(arena, I8, emitter.size(program.arena.size))
+    for kernel, function in zip(program.kernels, functions, strict=True):
+        arguments = [pointers[b] for b in kernel.buffers]
+        code.b.call(function, [*arguments, *frame.sizes.values(), status, packed])
+    code.ret(code.load(status, I64))
+    return NativeProgram(str(module), entry, program.arena.size + scratch)

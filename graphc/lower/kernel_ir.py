@@ -1,0 +1,228 @@
+"""Kernel IR: loops over vector lanes and rows, scalar SSA values, explicit loads and stores.
+
+A kernel is a C function of pointers and 64-bit integers. Nothing here knows NumPy or a backend: that
+was settled in the graph. Emitters turn every statement into code of their target and decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from graphc.ir.dims import Dim
+
+Space: TypeAlias = Literal["input", "output", "arena", "local"]
+LoopKind: TypeAlias = Literal["serial", "parallel", "lanes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Contiguous memory of `size` elements. `local` ones are scratch of one kernel, a copy per worker."""
+
+    name: str
+    dtype: np.dtype
+    size: Dim
+    space: Space
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """A loop variable, 0 ≤ axis < extent."""
+
+    name: str
+    extent: Dim
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """An SSA scalar; inside a `lanes` loop, one scalar per lane. `depth` counts the loops around it."""
+
+    number: int
+    dtype: np.dtype
+    depth: int
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+
+@dataclass(frozen=True)
+class Index:
+    """Σ coefficient · axis + offset + Σ coefficient · value, counted in elements."""
+
+    terms: tuple[tuple[Axis, Dim], ...] = ()
+    offset: Dim = 0
+    dynamic: tuple[tuple[Value, Dim], ...] = ()
+
+    def coefficient(self, axis: Axis) -> Dim:
+        """The stride of this index along `axis`."""
+        return next((c for a, c in self.terms if a is axis), 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """result = a number."""
+
+    result: Value
+    value: float | int | bool
+
+
+@dataclass(frozen=True, eq=False)
+class SizeOf:
+    """result = the value of a size, i64."""
+
+    result: Value
+    dim: Dim
+
+
+@dataclass(frozen=True, eq=False)
+class Let:
+    """result = op(operands); op is the name of an elementwise op, or `cast`."""
+
+    result: Value
+    op: str
+    operands: tuple[Value, ...]
+    source: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinate:
+    """result = the number an index is, i64."""
+
+    result: Value
+    index: Index
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """result = buffer[index]; zero, and nothing read, where `guard` is false."""
+
+    result: Value
+    buffer: Buffer
+    index: Index
+    guard: Value | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """buffer[index] = value, where `guard` holds. `streaming`: the line is not read again soon."""
+
+    buffer: Buffer
+    index: Index
+    value: Value
+    guard: Value | None = None
+    streaming: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Flag:
+    """Run-time error number `error` happened if `condition` holds in any lane."""
+
+    condition: Value
+    error: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """result (after the loop) = the fold of `value` over all iterations, from the monoid's identity.
+
+    The order is fixed by the emitter: lane by lane partial results, combined as a tree.
+    """
+
+    result: Value
+    monoid: str
+    value: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Carry:
+    """A loop-carried scalar: `current` is `initial` at first, then the last iteration's `following`."""
+
+    current: Value
+    initial: Value
+    following: Value
+    result: Value
+
+
+@dataclass(eq=False)
+class Loop:
+    """`for axis in range(extent)`; a `lanes` loop runs several iterations at once."""
+
+    axis: Axis
+    kind: LoopKind
+    body: list[Statement] = field(default_factory=list)
+    folds: list[Fold] = field(default_factory=list)
+    carries: list[Carry] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class If:
+    """Runs `body` where the (scalar) condition holds."""
+
+    condition: Value
+    body: list[Statement] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """A matrix in memory: element (i, j) at buffer[index + i · strides[0] + j · strides[1]]."""
+
+    buffer: Buffer
+    index: Index
+    strides: tuple[Dim, Dim]
+
+
+@dataclass(eq=False)
+class Matmul:
+    """For every (row, column): `result` = Σ_k left[row, k] · right[k, column], then the epilogue `body`.
+
+    `column` is a lanes axis. `body` sees finished sums only; it does all stores. How operands are
+    packed is the emitter's: it takes the scratch it needs.
+    """
+
+    result: Value
+    left: Operand
+    right: Operand
+    row: Axis
+    column: Axis
+    depth: Dim
+    body: list[Statement] = field(default_factory=list)
+
+
+Statement: TypeAlias = Constant | SizeOf | Let | Coordinate | Load | Store | Flag | Loop | If | Matmul
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """One native function. `buffers` are its pointer parameters, `symbols` its integer parameters."""
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    symbols: tuple[str, ...]
+    body: tuple[Statement, ...]
+    work: Dim = 0  # rough count of scalar operations, for scheduling
+
+
+def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statement]:
+    """All statements of a body, outer before inner."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop | If | Matmul):
+            yield from statements(statement.body)
+
+
+def buffers_of(body: list[Statement]) -> tuple[tuple[Buffer, ...], frozenset[Buffer]]:
+    """The buffers a body touches, in order of first use, and those it writes."""
+    found: dict[Buffer, None] = {}
+    written: set[Buffer] = set()
+    for s in statements(body):
+        if isinstance(s, Load | Store):
+            found.setdefault(s.buffer)
+        if isinstance(s, Store):
+            written.add(s.buffer)
+        if isinstance(s, Matmul):
+            found.setdefault(s.left.buffer)
+            found.setdefault(s.right.buffer)
+    return tuple(found), frozenset(written)

@@ -1,0 +1,18 @@
+"""Kernels of ops that are algorithms of their own, written in kernel IR. One family a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from graphc.ir.graph import AbstractOp, Node
+from graphc.lower import kernel_ir as k
+from graphc.lower.build import KernelBuilder
+from graphc.lower.writer import ErrorTable
+
+# (builder, node, operand buffers, result buffers, errors) -> scratch buffers the kernel needs
+Emit: TypeAlias = Callable[
+    [KernelBuilder, Node, Sequence[k.Buffer], Sequence[k.Buffer], ErrorTable], list[k.Buffer]
+]
+
+OPAQUE: dict[type[AbstractOp], Emit] = {}

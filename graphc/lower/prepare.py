@@ -1,0 +1,136 @@
+"""Rewrites a graph into the ops that kernels are made of; meaning is unchanged.
+
+Position-finding reductions become plain ones, products that are not floating-point matrix products
+become sums, summed axes of a product become one, and every output becomes a value of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.ir.dims import Dim, product
+from graphc.ir.graph import Graph, Node
+from graphc.ir.types import ArrayType
+from graphc.ops import leaf, reduce
+from graphc.ops.base import AbstractElementwise, apply
+from graphc.ops.contract import Contract
+from graphc.trace.context import Trace, tracing
+from graphc.trace.tracer import Tracer, record
+
+TINY_PRODUCT = 64  # multiply-adds below which a product is a sum in registers
+
+
+class Copy(AbstractElementwise):
+    """The operand itself, as a value of its own: output number `slot`."""
+
+    name: ClassVar[str] = "copy"
+    arity: ClassVar[int] = 1
+    numba: ClassVar[str] = "{0}"
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
+        return dtypes[0]
+
+    def evaluate(self, *args: Any) -> Any:
+        return args[0]
+
+
+def prepare(graph: Graph) -> Graph:
+    """The same function in terms of pointwise ops, reductions, matrix products and opaque ops."""
+    with tracing() as trace:
+        inputs = tuple(trace.new_input(n.array_type) for n in graph.inputs)
+        done: dict[Node, Node] = dict(zip(graph.inputs, inputs, strict=True))
+        for node in graph:
+            if node not in done:
+                args = tuple(done[a] for a in node.args)
+                done[node] = _expanded(trace, node, args)
+        outputs = tuple(done[n] for n in graph.outputs)
+        return Graph(inputs, _own_outputs(trace, inputs, outputs), graph.names)
+
+
+def _own_outputs(trace: Trace, inputs: tuple[Node, ...], outputs: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Outputs that are inputs, constants or given twice are copied: each has memory of its own."""
+    result: list[Node] = []
+    for slot, node in enumerate(outputs):
+        if node in inputs or node in result or isinstance(node.op, leaf.Const):
+            node = trace.builder.add(Copy(slot), node, source=node.source)
+        result.append(node)
+    return tuple(result)
+
+
+def _expanded(trace: Trace, node: Node, args: tuple[Node, ...]) -> Node:
+    trace.source = node.source
+    values = [Tracer(trace, a) for a in args if isinstance(a.type, ArrayType)]
+    match node.op:
+        case reduce.ArgMax() as op:
+            return _first_position(values[0], op.axis, np.max).node
+        case reduce.ArgMin() as op:
+            return _first_position(values[0], op.axis, np.min).node
+        case Contract() as op:
+            return _product(op, *values).node
+    return trace.builder.add(node.op, *args, source=node.source)
+
+
+def _first_position(x: Any, axis: int, extremum: Any) -> Any:
+    """The first index where x is its extremum along `axis`, or is NaN."""
+    if x.dtype == np.bool_:
+        x = x.astype(np.int8)
+    best = extremum(x, axis=axis, keepdims=True)
+    chosen = x == best
+    if x.dtype.kind == "f":
+        chosen = chosen | np.isnan(x)
+    position = record(leaf.Iota(np.dtype(np.int64), x.shape, axis))
+    return np.min(np.where(chosen, position, np.iinfo(np.int64).max), axis=axis)
+
+
+def _product(op: Contract, a: Any, b: Any) -> Any:
+    """A product with one summed axis, or its terms summed where no matrix product pays."""
+    sizes: dict[int, Dim] = dict(zip(op.left, a.shape, strict=True))
+    sizes.update(zip(op.right, b.shape, strict=True))
+    summed = tuple(label for label in op.left if label not in op.out)
+    work = product(tuple(sizes.values()))
+    free = [label for label in op.out if sizes[label] != 1 and (label in op.left) != (label in op.right)]
+    tiny = isinstance(work, int) and work <= TINY_PRODUCT
+    if a.dtype.kind != "f" or tiny or not free or not summed or work == 0:
+        return _sum_of_terms(op, a, b, summed)
+    return apply(*_merged(op, a, b, summed, sizes))
+
+
+def _sum_of_terms(op: Contract, a: Any, b: Any, summed: tuple[int, ...]) -> Any:
+    order = (*op.out, *summed)
+    terms = _aligned(a, op.left, order) * _aligned(b, op.right, order)
+    if not summed:
+        return terms
+    axes = tuple(range(len(op.out), len(order)))
+    if a.dtype == np.bool_:
+        return np.any(terms, axis=axes)
+    return np.sum(terms, axis=axes, dtype=a.dtype)
+
+
+def _aligned(x: Any, labels: tuple[int, ...], order: tuple[int, ...]) -> Any:
+    """x with its axes in `order` and axes of length one for the labels it lacks."""
+    present = [label for label in order if label in labels]
+    x = np.transpose(x, tuple(labels.index(label) for label in present))
+    sizes = dict(zip(present, x.shape, strict=True))
+    return np.reshape(x, tuple(sizes.get(label, 1) for label in order))
+
+
+def _merged(
+    op: Contract, a: Any, b: Any, summed: tuple[int, ...], sizes: dict[int, Dim]
+) -> tuple[Contract, Any, Any]:
+    """The product with its summed axes reshaped into one."""
+    long = tuple(label for label in summed if sizes[label] != 1)
+    if len(long) <= 1:
+        return op, a, b
+    rest_a = tuple(label for label in op.left if label not in summed)
+    rest_b = tuple(label for label in op.right if label not in summed)
+    depth = product(tuple(sizes[label] for label in summed))
+    a = np.transpose(a, tuple(op.left.index(label) for label in (*rest_a, *summed)))
+    b = np.transpose(b, tuple(op.right.index(label) for label in (*summed, *rest_b)))
+    a = np.reshape(a, (*(sizes[label] for label in rest_a), depth))
+    b = np.reshape(b, (depth, *(sizes[label] for label in rest_b)))
+    return Contract((*rest_a, summed[0]), (summed[0], *rest_b), op.out), a, b

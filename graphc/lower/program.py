@@ -1,0 +1,231 @@
+"""A lowered program: kernels in order, the buffers they run on, and the arena plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.errors import CompilationError
+from graphc.ir.graph import Graph, Item, Node
+from graphc.ir.types import TupleType
+from graphc.lower import kernel_ir as k
+from graphc.lower.build import KernelBuilder
+from graphc.lower.expressions import PointEvaluator
+from graphc.lower.fuse import Group, fuse
+from graphc.lower.memory import Plan, plan
+from graphc.lower.opaque import OPAQUE
+from graphc.lower.prepare import prepare
+from graphc.lower.product import ProductScheduler
+from graphc.lower.schedule import LoopScheduler
+from graphc.lower.storage import choose_stored
+from graphc.lower.tasks import Pointwise, Task, nodes_read, reads_of, tasks_of
+from graphc.lower.writer import ErrorTable, RuntimeCheck
+from graphc.ops import leaf
+
+
+@dataclass(frozen=True)
+class LoweredProgram:
+    """What a backend turns into code. `outputs[i]` may be an input's buffer: updated in place.
+
+    `constants` are the contents of further inputs, numbered after the graph's own.
+    """
+
+    kernels: tuple[k.Kernel, ...]
+    inputs: tuple[k.Buffer, ...]
+    outputs: tuple[k.Buffer, ...]
+    constants: tuple[leaf.Const, ...]
+    arena: Plan
+    symbols: tuple[str, ...]
+    checks: tuple[RuntimeCheck, ...]
+
+
+def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProgram:
+    """The kernels of `graph`. `donated` maps an output to the input whose memory it takes over."""
+    return _Lowering(prepare(graph), dict(donated or {})).run()
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, donated: dict[int, int]) -> None:
+        self.graph = graph
+        self.donated = donated
+        self.nodes = list(graph)
+        self.stored = choose_stored(graph)
+        self.errors = ErrorTable()
+        self.tasks = self._tasks()
+        self.groups = fuse(self.tasks, self._write_after_read())
+        self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
+        self.buffers: dict[Node, k.Buffer] = {}
+        self.temporaries: dict[k.Buffer, tuple[int, int]] = {}
+
+    def run(self) -> LoweredProgram:
+        inputs = tuple(
+            self._named(n, f"in{i}", "input") for i, n in enumerate((*self.graph.inputs, *self.constants))
+        )
+        outputs = tuple(self._output(i, n, inputs) for i, n in enumerate(self.graph.outputs))
+        self._intermediates()
+        kernels = tuple(self._kernel(i, group) for i, group in enumerate(self.groups))
+        arena = plan([(b, first, last) for b, (first, last) in self.temporaries.items()])
+        return LoweredProgram(
+            kernels,
+            inputs,
+            outputs,
+            tuple(n.op for n in self.constants if isinstance(n.op, leaf.Const)),
+            arena,
+            self.graph.symbols,
+            tuple(self.errors.checks),
+        )
+
+    def _tasks(self) -> list[Task]:
+        points = PointEvaluator(self.stored)
+        sources = (leaf.Input, leaf.Const, Item)
+        return [
+            t for n in self.nodes if n in self.stored and not _is(n, sources) for t in tasks_of(n, points)
+        ]
+
+    # ---- order of in-place updates
+
+    def _write_after_read(self) -> dict[Task, list[Task]]:
+        """An update in place runs after everything else that reads the old value."""
+        after: dict[Task, list[Task]] = {}
+        for output, source in list(self.donated.items()):
+            old, new = self.graph.inputs[source], self.graph.outputs[output]
+            writers = [t for t in self.tasks if t.node is new]
+            readers = [t for t in self.tasks if old in nodes_read(t) and t.node is not new]
+            if not writers or self._depends(readers, new) or not self._same_points(writers, old):
+                del self.donated[output]
+                continue
+            for writer in writers:
+                after.setdefault(writer, []).extend(readers)
+        if after:
+            self.tasks = _ordered(self.tasks, after)
+        return after
+
+    def _depends(self, readers: list[Task], new: Node) -> bool:
+        """Whether a reader of the old value needs the new one: then they cannot share memory."""
+        affected: set[Node] = {new}
+        for node in self.nodes:
+            if any(a in affected for a in node.args):
+                affected.add(node)
+        return any(t.node in affected for t in readers)
+
+    def _same_points(self, writers: list[Task], old: Node) -> bool:
+        """Whether each point of the new value reads the old one at that point only."""
+        return all(
+            isinstance(t, Pointwise)
+            and all(r.offset == t.target and r.guard is None for r in reads_of(t) if r.node is old)
+            for t in writers
+        )
+
+    # ---- buffers
+
+    def _named(self, node: Node, name: str, space: k.Space) -> k.Buffer:
+        type_ = node.array_type
+        buffer = self.buffers[node] = k.Buffer(name, type_.dtype, type_.size, space)
+        return buffer
+
+    def _output(self, index: int, node: Node, inputs: tuple[k.Buffer, ...]) -> k.Buffer:
+        if index in self.donated:
+            self.buffers[node] = inputs[self.donated[index]]
+            return self.buffers[node]
+        return self._named(node, f"out{index}", "output")
+
+    def _intermediates(self) -> None:
+        """Arena buffers for values that pass from one kernel to another."""
+        made: dict[Node, int] = {}
+        last: dict[Node, int] = {}
+        for step, group in enumerate(self.groups):
+            for task in group.tasks:
+                made.setdefault(task.node, step)
+                for node in nodes_read(task):
+                    source = node.args[0] if isinstance(node.op, Item) else node
+                    last[source] = step
+        for node, first in made.items():
+            if isinstance(node.type, TupleType):
+                continue
+            end = last.get(node, first)
+            is_opaque = self.groups[first].kind == "opaque"
+            parts = [s for s, g in enumerate(self.groups) for t in g.tasks if t.node is node]
+            terminal = self.groups[first].made[node].level == "terminal"
+            if node not in self.buffers and (end > first or len(parts) > 1 or is_opaque or terminal):
+                self._temporary(node, min(parts), max(end, *parts))
+        for node in self.nodes:
+            if isinstance(node.op, Item) and node not in self.buffers:
+                first = made[node.args[0]]
+                self._temporary(node, first, last.get(node.args[0], first))
+
+    def _temporary(self, node: Node, first: int, last: int) -> None:
+        buffer = self._named(node, f"t{len(self.temporaries)}", "arena")
+        self.temporaries[buffer] = (first, last)
+
+    # ---- kernels
+
+    def _kernel(self, step: int, group: Group) -> k.Kernel:
+        match group.kind:
+            case "loops":
+                scheduler = LoopScheduler(group, self.buffers, self.errors)
+                body = scheduler.build()
+                scratch = scheduler.locals
+            case "product":
+                body, scratch = ProductScheduler(group, self.buffers, self.errors).build(), []
+            case "opaque":
+                body, scratch = self._opaque(group.tasks[0])
+        for buffer in scratch:
+            self.temporaries[buffer] = (step, step)
+        buffers, _ = k.buffers_of(body)
+        return k.Kernel(f"k{step}", buffers, self.graph.symbols, tuple(body))
+
+    def _opaque(self, task: Task) -> tuple[list[k.Statement], list[k.Buffer]]:
+        node = task.node
+        emit = OPAQUE.get(type(node.op))
+        if emit is None:
+            raise CompilationError(f"the native backends have no kernel for {node.op.name}")
+        builder = KernelBuilder()
+        inputs = [self.buffers[a] for a in node.args]
+        scratch = emit(builder, node, inputs, self._results(node), self.errors)
+        return builder.body, scratch
+
+    def _results(self, node: Node) -> list[k.Buffer]:
+        if not isinstance(node.type, TupleType):
+            return [self.buffers[node]]
+        items = {
+            n.op.index: self.buffers[n] for n in self.nodes if isinstance(n.op, Item) and n.args[0] is node
+        }
+        for index, type_ in enumerate(node.type.elements):
+            if index not in items:
+                step = next(s for s, g in enumerate(self.groups) if g.tasks[0].node is node)
+                items[index] = k.Buffer(f"u{len(self.temporaries)}", type_.dtype, type_.size, "arena")
+                self.temporaries[items[index]] = (step, step)
+        return [items[i] for i in range(len(node.type.elements))]
+
+
+def _is(node: Node, kinds: tuple[type, ...]) -> bool:
+    return isinstance(node.op, kinds)
+
+
+def _ordered(tasks: Sequence[Task], after: Mapping[Task, Sequence[Task]]) -> list[Task]:
+    """The tasks in an order that also respects `after`."""
+    by_node: dict[Node, list[Task]] = {}
+    for task in tasks:
+        by_node.setdefault(task.node, []).append(task)
+    done: dict[Task, None] = {}
+
+    def visit(task: Task) -> None:
+        stack = [task]
+        while stack:
+            current = stack[-1]
+            needed = [t for n in nodes_read(current) for t in by_node.get(_owner(n), ())] + list(
+                after.get(current, ())
+            )
+            missing = [t for t in needed if t not in done and t is not current]
+            if missing and current not in done:
+                stack += missing
+                continue
+            done.setdefault(stack.pop())
+
+    for task in tasks:
+        visit(task)
+    return list(done)
+
+
+def _owner(node: Node) -> Node:
+    return node.args[0] if isinstance(node.op, Item) else node

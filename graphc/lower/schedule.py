@@ -1,0 +1,254 @@
+"""Groups to kernels: loop order, collapsed axes, phases of a row, accumulators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+
+from graphc.ir.dims import Dim, product
+from graphc.ir.graph import Node
+from graphc.lower import kernel_ir as k
+from graphc.lower.build import KernelBuilder
+from graphc.lower.expressions import Offset, Read
+from graphc.lower.fuse import Group, Place, is_aligned
+from graphc.lower.tasks import Pointwise, Reduction, Task, expressions, nodes_read, offsets_of
+from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
+
+COMBINE = {
+    "add": "add",
+    "mul": "multiply",
+    "maximum": "maximum",
+    "minimum": "minimum",
+    "and": "logical_and",
+    "or": "logical_or",
+}
+
+
+def identity_of(monoid: str, dtype: np.dtype) -> float | int | bool:
+    """The neutral element of a monoid in a dtype."""
+    if monoid in ("add", "or"):
+        return dtype.type(0).item()
+    if monoid in ("mul", "and"):
+        return dtype.type(1).item()
+    if dtype.kind == "f":
+        return float("-inf") if monoid == "maximum" else float("inf")
+    if dtype.kind == "b":
+        return monoid == "minimum"
+    info = np.iinfo(dtype)
+    return info.min if monoid == "maximum" else info.max
+
+
+def collapse(
+    axes: Sequence[int],
+    sizes: Sequence[Dim],
+    offsets: Sequence[Offset],
+    same_class: Callable[[int, int], bool],
+) -> list[tuple[int, ...]]:
+    """Runs of adjacent axes that every index crosses as if they were one."""
+    runs: list[list[int]] = []
+    for axis in axes:
+        if runs and runs[-1][-1] == axis - 1 and same_class(axis - 1, axis):
+            size = sizes[axis]
+            if all(o.coefficient(axis - 1) == o.coefficient(axis) * size for o in offsets):
+                runs[-1].append(axis)
+                continue
+        runs.append([axis])
+    return [tuple(run) for run in runs]
+
+
+def loop_axes(runs: Sequence[tuple[int, ...]], sizes: Sequence[Dim]) -> list[LoopAxis]:
+    """A loop variable for each run of axes."""
+    return [LoopAxis(k.Axis(f"i{run[0]}", product(tuple(sizes[a] for a in run))), run) for run in runs]
+
+
+class LoopScheduler:
+    """Writes one loop group as a kernel body."""
+
+    def __init__(self, group: Group, buffers: dict[Node, k.Buffer], errors: ErrorTable) -> None:
+        self.group = group
+        self.builder = KernelBuilder()
+        self.buffers = dict(buffers)
+        self.locals: list[k.Buffer] = []
+        self.row_values: dict[Node, k.Value] = {}
+        self.full_values: dict[Node, k.Value] = {}
+        self.outer, self.inner = self._axes()
+        self.inner_sizes = product(tuple(a.axis.extent for a in self.inner))
+        self.writer = ExpressionWriter(
+            self.builder, [*self.outer, *self.inner], self.buffers, errors, self._forwarded
+        )
+
+    def _axes(self) -> tuple[list[LoopAxis], list[LoopAxis]]:
+        rank = len(self.group.domain)
+        rows = rank - self.group.inner if self.group.inner is not None else 0
+        offsets = [o for task in self.group.tasks for o in offsets_of(task)]
+        runs = collapse(range(rank), self.group.domain, offsets, lambda a, b: (a < rows) == (b < rows))
+        axes = loop_axes(runs, self.group.domain)
+        outer = [a for a in axes if a.covers[0] < rows]
+        return outer, axes[len(outer) :]
+
+    def build(self) -> list[k.Statement]:
+        """The kernel's statements."""
+        self._allocate_locals()
+        for task, place in self.group.places.items():
+            if place.level == "terminal":
+                self._initialise(task)
+        for task in self.group.tasks:
+            if task.node in self.buffers:
+                self.builder.will_write(self.buffers[task.node])
+        with self._loops(self.outer, lanes=False):
+            for phase in range(self.group.phases):
+                self._row_tasks(phase)
+                self._full_tasks(phase)
+        return self.builder.body
+
+    # ---- one row
+
+    def _tasks(self, level: str, phase: int) -> list[tuple[Task, Place]]:
+        return [
+            (t, p) for t, p in self.group.places.items() if p.phase == phase and self._runs_at(t, p) == level
+        ]
+
+    def _runs_at(self, task: Task, place: Place) -> str:
+        if place.level != "terminal":
+            return place.level
+        rows = len(self.group.domain) - (self.group.inner or 0)
+        assert isinstance(task, Reduction)
+        return "row" if self.group.inner is not None and len(task.domain) == rows else "full"
+
+    def _row_tasks(self, phase: int) -> None:
+        for task, place in self._tasks("row", phase):
+            assert isinstance(task, Pointwise | Reduction)
+            value = self.writer.write(task.value)
+            if place.level == "terminal":
+                assert isinstance(task, Reduction)
+                self._accumulate(task, value)
+                continue
+            self.row_values[task.node] = value
+            self._store(task, value)
+
+    def _full_tasks(self, phase: int) -> None:
+        tasks = self._tasks("full", phase)
+        if not tasks:
+            return
+        self.full_values = {}
+        folds: list[tuple[Reduction, Place, k.Value]] = []
+        with self._loops(self.inner, lanes=True):
+            for task, place in tasks:
+                assert isinstance(task, Pointwise | Reduction)
+                value = self.writer.write(task.value)
+                if isinstance(task, Pointwise):
+                    self.full_values[task.node] = value
+                    self._store(task, value)
+                elif place.level == "terminal" and self._target_moves(task):
+                    self._accumulate(task, value)
+                else:
+                    folds.append((task, place, value))
+            self._pending = folds
+        self.full_values = {}
+
+    def _target_moves(self, task: Reduction) -> bool:
+        """Whether the innermost loop moves along the result, so that lanes add to different elements."""
+        return bool(self.inner) and task.target.coefficient(self.inner[-1].covers[-1]) != 0
+
+    # ---- loops
+
+    @contextmanager
+    def _loops(self, axes: list[LoopAxis], *, lanes: bool) -> Iterator[None]:
+        """The nest of `axes`; a lanes nest ends in a vector loop, and closes its folds on the way out."""
+        self._pending: list[tuple[Reduction, Place, k.Value]] = []
+        with ExitStack() as stack:
+            for i, axis in enumerate(axes):
+                kind: k.LoopKind = "lanes" if lanes and i == len(axes) - 1 else "serial"
+                if lanes:
+                    stack.callback(self._close_level, axis)
+                loop = stack.enter_context(self.builder.loop(axis.axis, kind))
+                if lanes:
+                    stack.callback(self._fold_level, loop)
+            yield
+
+    def _fold_level(self, loop: k.Loop) -> None:
+        """Just before a loop closes: its pending reductions become folds of that loop."""
+        self._pending = [(t, p, self.builder.fold(loop, t.monoid, v)) for t, p, v in self._pending]
+
+    def _close_level(self, axis: LoopAxis) -> None:
+        """Just after a loop closed: reductions that are complete here are stored or accumulated."""
+        remaining: list[tuple[Reduction, Place, k.Value]] = []
+        outer_inner = self.inner[: self.inner.index(axis)]
+        for task, place, value in self._pending:
+            if place.level == "terminal":
+                if not self._next_loop_reduces(task, outer_inner):
+                    self._accumulate(task, value)
+                    continue
+            elif not outer_inner:
+                self.row_values[task.node] = value
+                self._store(task, value)
+                continue
+            remaining.append((task, place, value))
+        self._pending = remaining
+
+    def _next_loop_reduces(self, task: Reduction, enclosing: list[LoopAxis]) -> bool:
+        return bool(enclosing) and all(a in task.axes for a in enclosing[-1].covers)
+
+    # ---- memory
+
+    def _initialise(self, task: Task) -> None:
+        """Fills an accumulator with the monoid's identity."""
+        assert isinstance(task, Reduction)
+        buffer = self.buffers[task.node]
+        b = self.builder
+        value = b.constant(identity_of(task.monoid, buffer.dtype), buffer.dtype)
+        if buffer.size == 1:
+            b.store(buffer, k.Index(), value)
+            return
+        axis = k.Axis("z", buffer.size)
+        with b.loop(axis, "lanes"):
+            b.store(buffer, k.Index(((axis, 1),)), value)
+
+    def _accumulate(self, task: Reduction, value: k.Value) -> None:
+        buffer = self.buffers[task.node]
+        index = self.writer.index(task.target)
+        b = self.builder
+        old = b.load(buffer, index)
+        b.store(buffer, index, b.let(COMBINE[task.monoid], (old, value), buffer.dtype))
+
+    def _store(self, task: Pointwise | Reduction, value: k.Value) -> None:
+        buffer = self.buffers.get(task.node)
+        if buffer is None:
+            return
+        target = self._local_offset(task.target) if buffer.space == "local" else task.target
+        self.builder.store(buffer, self.writer.index(target), value)
+
+    def _local_offset(self, offset: Offset) -> Offset:
+        """A position within the current row."""
+        inner = {a for loop in self.inner for a in loop.covers}
+        return Offset(tuple((a, c) for a, c in offset.terms if a in inner), 0)
+
+    def _allocate_locals(self) -> None:
+        """A row buffer for each full value that only later phases of this kernel read again."""
+        for node, place in self.group.made.items():
+            if node in self.buffers or place.level != "full":
+                continue
+            if any(p.phase > place.phase and node in nodes_read(t) for t, p in self.group.places.items()):
+                buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, self.inner_sizes, "local")
+                self.locals.append(buffer)
+                self.buffers[node] = buffer
+
+    def _forwarded(self, read: Read) -> k.Value | None:
+        """The register that holds what is read, if it was made at this very point."""
+        place = self.group.made.get(read.node)
+        if place is None or not is_aligned(read, self.group, place.level):
+            return None
+        if read.node in self.full_values:
+            return self.full_values[read.node]
+        if read.node in self.row_values:
+            return self.row_values[read.node]
+        buffer = self.buffers[read.node]
+        offset = self._local_offset(read.offset) if buffer.space == "local" else read.offset
+        return self.builder.load(buffer, self.writer.index(offset))
+
+
+def expression_count(task: Task) -> int:
+    """How many scalar operations one point of a task takes."""
+    return len(expressions(task.value)) if isinstance(task, Pointwise | Reduction) else 1

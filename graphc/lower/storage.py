@@ -1,0 +1,104 @@
+"""Which values are given memory. All others are recomputed at each point where they are read.
+
+A stored value may still never reach memory: where all its readers are fused with it, it stays in
+registers. Storing therefore costs nothing inside one kernel, and the rules here are generous.
+"""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph, Item, Node, topological, users_of
+from graphc.lower.expressions import Offset, reshape_coordinates
+from graphc.ops import leaf, view
+from graphc.ops.base import AbstractElementwise, AbstractReduction
+from graphc.ops.cast import Cast
+from graphc.ops.contract import Contract
+from graphc.ops.gather import Gather
+
+VIEWS = (view.BroadcastTo, view.Reshape, view.Transpose, view.Slice)
+POINTWISE = (AbstractElementwise, Cast, Gather, leaf.Iota, leaf.Size, view.Pad, *VIEWS)
+
+# Recomputing up to this many simple operations is cheaper than a store and a load.
+CHEAP = 4
+_COST = {
+    **dict.fromkeys(("divide", "sqrt", "remainder", "floor_divide", "fmod", "reciprocal"), 4),
+    **dict.fromkeys(
+        ("add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "where", "square"), 1
+    ),
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "cast"), 1),
+    **dict.fromkeys(
+        ("logical_and", "logical_or", "logical_not", "copysign", "sign", "floor", "ceil", "rint"), 1
+    ),
+}
+
+
+def operation_cost(name: str) -> int:
+    """Rough cost of a scalar operation, an addition being one."""
+    return _COST.get(name, 12)
+
+
+def is_scalar_constant(node: Node) -> bool:
+    return isinstance(node.op, leaf.Const) and node.array_type.size == 1
+
+
+def is_pointwise(node: Node) -> bool:
+    """Whether an element can be computed on its own where it is needed."""
+    return isinstance(node.op, POINTWISE) or is_scalar_constant(node)
+
+
+def choose_stored(graph: Graph) -> set[Node]:
+    """The nodes that get memory, or at least a name of their own in a kernel."""
+    nodes = topological(graph.outputs, graph.inputs)
+    users = users_of(nodes)
+    stored: set[Node] = {n for n in nodes if not is_pointwise(n)} | set(graph.outputs)
+    cost: dict[Node, int] = {}
+    for node in nodes:
+        if not is_pointwise(node):
+            _store_operands(node, stored)
+            continue
+        cost[node] = _cost(node, stored, cost)
+        _store_what_views_repeat(node, stored, cost)
+        if (
+            node not in stored
+            and len(set(users[node])) > 1
+            and cost[node] > CHEAP
+            and not isinstance(node.op, VIEWS)
+        ):
+            stored.add(node)
+    return stored
+
+
+def _cost(node: Node, stored: set[Node], cost: dict[Node, int]) -> int:
+    own = operation_cost(node.op.name) if isinstance(node.op, AbstractElementwise | Cast) else 0
+    own += 3 if isinstance(node.op, Gather | view.Pad) else 0
+    return own + sum(0 if a in stored else cost.get(a, 0) for a in node.args)
+
+
+def _store_what_views_repeat(node: Node, stored: set[Node], cost: dict[Node, int]) -> None:
+    """A value that a view would compute several times, or could not reach point by point, is stored."""
+    op = node.op
+    if isinstance(op, view.BroadcastTo | Gather):
+        x = node.args[0]
+        repeats = isinstance(op, Gather) or x.array_type.size != node.array_type.size
+        if repeats and cost.get(x, 0) >= CHEAP and x not in stored:
+            stored.add(x)
+    if isinstance(op, view.Reshape) and node.args[0] not in stored:
+        shape = node.array_type.shape
+        at = tuple(Offset(((i, 1),)) for i in range(len(shape)))
+        if reshape_coordinates(at, shape, node.args[0].array_type.shape) is None:
+            stored.add(node.args[0])
+
+
+def _store_operands(node: Node, stored: set[Node]) -> None:
+    """Anchors that read memory directly need their operands there."""
+    if isinstance(node.op, AbstractReduction | view.Concatenate | leaf.Input | Item):
+        return
+    for arg in node.args:
+        source = strided_source(arg, stored) if isinstance(node.op, Contract) else arg
+        stored.add(arg if is_scalar_constant(source) else source)
+
+
+def strided_source(node: Node, stored: set[Node]) -> Node:
+    """The node whose memory a matrix operand is a strided view of."""
+    while node not in stored and isinstance(node.op, VIEWS):
+        node = node.args[0]
+    return node
