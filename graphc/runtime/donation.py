@@ -1,4 +1,4 @@
-"""Donated arguments are overwritten: they must be writeable and share memory with no other array."""
+"""Inputs that the program overwrites must be writeable and share memory with no other array."""
 
 from __future__ import annotations
 
@@ -7,34 +7,49 @@ from collections.abc import Sequence
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.llvm import I1, I8, I32, I64, PTR, i64
+from graphc.backends.cpu.llvm import I1, I32, I64, PTR, i64
 from graphc.errors import DonationError
 from graphc.ir.dims import Dim, product
 from graphc.runtime.entry_code import NULL, EntryCode
 from graphc.runtime.layout import LAYOUT, WRITEABLE
 from graphc.runtime.signature import Signature
 
+_LANES = 8
+
 
 def emit_donation_checks(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:
-    """Calls the hook `refuse` with the arguments where a donated one cannot be overwritten."""
-    donated = [i for i, spec in enumerate(signature.args) if spec.donated]
-    if not donated:
+    """Calls the hook `refuse` with the arguments where an overwritten input is read-only or shared.
+
+    Captured arrays were compared with each other when the entry was bound.
+    """
+    overwritten = signature.overwritten
+    if not overwritten:
         return
     refused = entry.block("refused")
-    entry.guard(entry.all([_writeable(entry, i) for i in donated]), refused)
+    donated = [i for i in overwritten if i < len(signature.args)]
+    entry.for_each([(i,) for i in donated], lambda i: entry.guard(_writeable(entry, i), refused))
     others = [i for i, spec in enumerate(signature.args) if spec.kind == "array" and not spec.donated]
-    captured = [len(signature.args) + i for i in range(len(signature.captured))]
-    ranges = _emit_ranges(entry, signature, buffers, [*donated, *others, *captured])
-    total = len(donated) + len(others) + len(captured)
-    entry.guard(entry.b.not_(_emit_overlap(entry, *ranges, len(donated), total)), refused)
+    updated = [i for i in overwritten if i >= len(signature.args)]
+    captured = range(len(signature.args), len(signature.args) + len(signature.captured))
+    constant = [i for i in captured if i not in updated]
+    ranges = _emit_ranges(entry, signature, buffers, [*donated, *others, *updated, *constant])
+    arguments = len(donated) + len(others)
+    everything = arguments + len(captured)
+    overlaps = [
+        _emit_overlap(entry, ranges, range(len(donated)), range(1, everything)),
+        _emit_overlap(
+            entry, ranges, range(len(donated), arguments), range(arguments, arguments + len(updated))
+        ),
+    ]
+    entry.guard(entry.b.not_(entry.b.or_(*overlaps)), refused)
     going_on = entry.b.block
     entry.b.position_at_end(refused)
     entry.b.ret(entry.call("PyObject_Vectorcall", entry.address("refuse"), entry.args, entry.nargs, NULL))
     entry.b.position_at_end(going_on)
 
 
-def _writeable(entry: EntryCode, i: int) -> ir.Value:
-    argument = entry.field(entry.args, 8 * i, PTR)
+def _writeable(entry: EntryCode, i: ir.Value) -> ir.Value:
+    argument = entry.code.load(entry.word(entry.args, i), PTR)
     flag = entry.b.and_(entry.field(argument, LAYOUT.array_flags, I32), ir.Constant(I32, WRITEABLE))
     return entry.b.icmp_unsigned("!=", flag, ir.Constant(I32, 0))
 
@@ -42,56 +57,94 @@ def _writeable(entry: EntryCode, i: int) -> ir.Value:
 def _emit_ranges(
     entry: EntryCode, signature: Signature, buffers: ir.Value, positions: Sequence[int]
 ) -> tuple[ir.Value, ir.Value]:
-    """First and past-the-end addresses of the arrays; an empty array has the empty range at null."""
+    """First and past-the-end addresses of the arrays; an empty array has the empty range at null.
+
+    Both are filled up with empty ranges to whole vectors.
+    """
     types = [*(spec.type for spec in signature.args), *signature.captured]
-    starts, ends = entry.space(PTR, len(positions)), entry.space(PTR, len(positions))
-    for i, position in enumerate(positions):
+    padded = -(-len(positions) // _LANES) * _LANES
+    starts, ends = entry.space(I64, padded), entry.space(I64, padded)
+
+    def write(k: ir.Value, position: ir.Value, count: ir.Value) -> None:
+        first = entry.code.load(entry.word(buffers, position), I64)
+        start = entry.b.select(entry.b.icmp_signed(">", count, i64(0)), first, i64(0))
+        entry.code.store(start, entry.word(starts, k))
+        entry.code.store(entry.b.add(start, count), entry.word(ends, k))
+
+    static = []
+    for k, position in enumerate(positions):
         size: Dim = product((types[position].dtype.itemsize, *types[position].shape))
-        count = entry.evaluate(size)
-        start = entry.code.load(entry.word(buffers, position), PTR)
-        if not isinstance(size, int) or size == 0:
-            start = entry.b.select(entry.b.icmp_signed(">", count, i64(0)), start, NULL)
-        entry.code.store(start, entry.word(starts, i))
-        entry.code.store(entry.code.at(start, I8, count), entry.word(ends, i))
+        if isinstance(size, int):
+            static.append((k, position, size))
+        else:
+            write(i64(k), i64(position), entry.evaluate(size))
+    entry.for_each(static, write)
+    for k in range(len(positions), padded):
+        write(i64(k), i64(0), i64(0))
     return starts, ends
 
 
-def _emit_overlap(entry: EntryCode, starts: ir.Value, ends: ir.Value, donated: int, total: int) -> ir.Value:
-    """Whether any of the first `donated` ranges meets a later one."""
-    code = entry.code
+def _emit_overlap(
+    entry: EntryCode, ranges: tuple[ir.Value, ir.Value], rows: range, columns: range
+) -> ir.Value:
+    """Whether any range i of `rows` meets a range j > i of `columns`; all columns of a vector at once."""
+    if not rows or not columns:
+        return ir.Constant(I1, 0)
+    code, (starts, ends) = entry.code, ranges
+    numbers = code.lane_numbers(I64, _LANES)
 
-    def address(base: ir.Value, i: ir.Value) -> ir.Value:
-        return code.load(entry.word(base, i), I64)
+    def compare(i: ir.Value, found: ir.Value) -> list[ir.Value]:
+        start = code.splat(code.load(entry.word(starts, i), I64), _LANES)
+        end = code.splat(code.load(entry.word(ends, i), I64), _LANES)
+        after = code.splat(entry.b.add(i, i64(1)), _LANES)
+        return code.loop(
+            columns.stop,
+            lambda j, found: [entry.b.or_(found, meets(start, end, after, j))],
+            [found],
+            start=columns.start // _LANES * _LANES,
+            step=_LANES,
+        )
 
-    def outer(i: ir.Value, found: ir.Value) -> list[ir.Value]:
-        start, end = address(starts, i), address(ends, i)
+    def meets(start: ir.Value, end: ir.Value, after: ir.Value, j: ir.Value) -> ir.Value:
+        lanes = entry.b.add(numbers, code.splat(j, _LANES))
+        conditions = (
+            entry.b.icmp_signed(">=", lanes, after),
+            entry.b.icmp_signed(">=", lanes, code.like(lanes, columns.start)),
+            entry.b.icmp_signed("<", lanes, code.like(lanes, columns.stop)),
+            entry.b.icmp_unsigned("<", start, code.load(entry.word(ends, j), I64, _LANES)),
+            entry.b.icmp_unsigned("<", code.load(entry.word(starts, j), I64, _LANES), end),
+        )
+        result = conditions[0]
+        for condition in conditions[1:]:
+            result = entry.b.and_(result, condition)
+        return result
 
-        def inner(j: ir.Value, found: ir.Value) -> list[ir.Value]:
-            before = entry.b.icmp_unsigned("<", start, address(ends, j))
-            after = entry.b.icmp_unsigned("<", address(starts, j), end)
-            return [entry.b.or_(found, entry.b.and_(before, after))]
-
-        return code.loop(total, inner, [found], start=entry.b.add(i, i64(1)))
-
-    return code.loop(donated, outer, [ir.Constant(I1, 0)])[0]
+    nothing = code.mask_first(0, _LANES)
+    (found,) = code.loop(rows.stop, compare, [nothing], start=rows.start)
+    return code.reduce("or", found)
 
 
 def refuse_donation(signature: Signature, args: Sequence[object], captured: Sequence[np.ndarray]) -> None:
-    """Raises DonationError naming the donated argument that cannot be overwritten, if there is one."""
-    arrays = [(f"argument {spec.name!r}", arg) for spec, arg in zip(signature.args, args, strict=True)]
-    arrays += [("an array that the function refers to", array) for array in captured]
-    for i, spec in enumerate(signature.args):
-        donated = args[i]
-        if not spec.donated or not isinstance(donated, np.ndarray):
+    """Raises DonationError naming the input that cannot be overwritten, if there is one."""
+    names = [f"argument {spec.name!r}" for spec in signature.args]
+    names += ["an array that the function refers to"] * len(captured)
+    inputs = [*args, *captured]
+    for i in signature.overwritten:
+        array = inputs[i]
+        if not isinstance(array, np.ndarray):
             continue
-        if not donated.flags.writeable:
+        if not array.flags.writeable:
             raise DonationError(
-                f"argument {spec.name!r} is donated, so its memory is overwritten, but the array is "
-                "read-only. Pass a copy, or do not donate it."
+                f"{names[i]} is overwritten, but it is read-only. Pass a copy, or do not donate it."
             )
-        for j, (other_name, other) in enumerate(arrays):
-            if i != j and isinstance(other, np.ndarray) and np.may_share_memory(donated, other):
+        for j, other in enumerate(inputs):
+            if i != j and isinstance(other, np.ndarray) and np.may_share_memory(array, other):
                 raise DonationError(
-                    f"argument {spec.name!r} is donated, so its memory is overwritten, but it shares "
-                    f"memory with {other_name}. Pass a copy of one of them."
+                    f"{names[i]} is overwritten, but it shares memory with {names[j]}. "
+                    "Pass a copy of one of them."
                 )
+
+
+def refuse_captured(signature: Signature, captured: Sequence[np.ndarray]) -> None:
+    """Raises DonationError where the captured arrays alone forbid what the program overwrites."""
+    refuse_donation(signature, [None] * len(signature.args), captured)

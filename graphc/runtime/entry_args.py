@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, i64
 from graphc.ir.dims import Dim, as_symbol
-from graphc.runtime.entry_code import NULL, EntryCode
+from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import ALIGNED, C_CONTIGUOUS, LAYOUT
 from graphc.runtime.signature import ArgSpec, Signature, sizes
 
@@ -23,19 +23,71 @@ def emit_arguments(entry: EntryCode, signature: Signature, buffers: ir.Value) ->
             )
         )
     )
+    looped = _static_arrays(signature)
+    _emit_static_arrays(entry, signature, looped, buffers)
     computed: list[tuple[ir.Value, Dim]] = []
     for i, spec in enumerate(signature.args):
-        argument = entry.field(entry.args, 8 * i, PTR)
-        data = _emit_argument(entry, spec, argument, computed)
-        entry.code.store(data, entry.word(buffers, i))
+        if i not in looped:
+            argument = entry.field(entry.args, 8 * i, PTR)
+            data = _emit_argument(entry, spec, argument, computed)
+            entry.code.store(data, entry.word(buffers, i))
     # Only now every symbol is bound.
     for value, dim in computed:
         entry.guard(entry.same(value, entry.evaluate(dim)))
     # Sizes that do not fit 64 bits must miss before anything is allocated.
     for dim in sizes(signature):
         entry.evaluate(dim)
-    for i in range(len(signature.captured)):
-        entry.code.store(entry.address(f"captured {i}"), entry.word(buffers, len(signature.args) + i))
+    captured = [
+        (entry.slot(f"captured {i}"), len(signature.args) + i) for i in range(len(signature.captured))
+    ]
+    entry.for_each(captured, lambda slot, i: entry.code.store(entry.address_at(slot), entry.word(buffers, i)))
+
+
+def _static_arrays(signature: Signature) -> list[int]:
+    """The arguments that are checked in a loop: arrays of fixed sizes, if there are many of them."""
+    found = [i for i, spec in enumerate(signature.args) if spec.kind == "array" and not spec.type.symbols]
+    return found if len(found) > LARGEST_UNROLLED else []
+
+
+def _emit_static_arrays(
+    entry: EntryCode, signature: Signature, positions: list[int], buffers: ir.Value
+) -> None:
+    rows: list[tuple[int, ...]] = []
+    words: list[int] = []
+    for i in positions:
+        type_ = signature.args[i].type
+        rows.append((i, entry.slot(f"descr {type_.dtype.name}"), type_.ndim, len(words)))
+        words += [int(dim) for dim in type_.shape]
+    if not positions:
+        return
+    expected = entry.constant_words(words or [0])
+
+    def check(i: ir.Value, descr: ir.Value, rank: ir.Value, first: ir.Value) -> None:
+        argument = entry.code.load(entry.word(entry.args, i), PTR)
+        entry.guard(entry.same(entry.field(argument, LAYOUT.type, PTR), entry.address("ndarray")))
+        entry.guard(_has_form(entry, argument, entry.address_at(descr), entry.b.trunc(rank, I32)))
+        dims = entry.field(argument, LAYOUT.array_dims, PTR)
+
+        def check_size(axis: ir.Value) -> None:
+            size = entry.code.load(entry.word(dims, axis), I64)
+            entry.guard(entry.same(size, entry.code.load(entry.code.at(expected, I64, first, axis), I64)))
+
+        entry.code.loop(rank, check_size)
+        entry.code.store(entry.field(argument, LAYOUT.array_data, PTR), entry.word(buffers, i))
+
+    entry.for_each(rows, check)
+
+
+def _has_form(entry: EntryCode, argument: ir.Value, descr: ir.Value, rank: ir.Value) -> ir.Value:
+    """Whether an array has this dtype and rank, and its elements lie in order."""
+    usable = entry.b.and_(entry.field(argument, LAYOUT.array_flags, I32), ir.Constant(I32, _USABLE))
+    return entry.all(
+        (
+            entry.same(entry.field(argument, LAYOUT.array_descr, PTR), descr),
+            entry.same(entry.field(argument, LAYOUT.array_rank, I32), rank),
+            entry.same(usable, ir.Constant(I32, _USABLE)),
+        )
+    )
 
 
 def _emit_argument(
@@ -77,20 +129,8 @@ def _emit_int(entry: EntryCode, argument: ir.Value) -> ir.Value:
 def _emit_array(
     entry: EntryCode, spec: ArgSpec, argument: ir.Value, computed: list[tuple[ir.Value, Dim]]
 ) -> ir.Value:
-    usable = entry.b.and_(entry.field(argument, LAYOUT.array_flags, I32), ir.Constant(I32, _USABLE))
-    rank = entry.field(argument, LAYOUT.array_rank, I32)
-    entry.guard(
-        entry.all(
-            (
-                entry.same(
-                    entry.field(argument, LAYOUT.array_descr, PTR),
-                    entry.address(f"descr {spec.type.dtype.name}"),
-                ),
-                entry.same(rank, ir.Constant(I32, len(spec.type.shape))),
-                entry.same(usable, ir.Constant(I32, _USABLE)),
-            )
-        )
-    )
+    descr, rank = entry.address(f"descr {spec.type.dtype.name}"), ir.Constant(I32, spec.type.ndim)
+    entry.guard(_has_form(entry, argument, descr, rank))
     conditions = []
     dims = entry.field(argument, LAYOUT.array_dims, PTR) if spec.type.shape else NULL
     for axis, dim in enumerate(spec.type.shape):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from llvmlite import ir
 
@@ -12,6 +12,8 @@ from graphc.runtime.layout import LAYOUT
 from graphc.runtime.table import FUNCTIONS
 
 NULL = ir.Constant(PTR, None)
+# Longer sequences are loops over a constant table, so that code size and compile time stay small.
+LARGEST_UNROLLED = 8
 _LIKELY = (1000, 1)
 
 
@@ -28,9 +30,8 @@ class EntryCode:
         self.b = self.code.b
         self.missed = self.code.function.append_basic_block("missed")
         self.failed = self.code.function.append_basic_block("failed")
-        self.owned = self.space(PTR, owned) if owned else None
-        for i in range(owned):
-            self.code.store(NULL, self.word(self.owned, i))
+        self.owned = self.space(PTR, max(1, owned))
+        self.for_each([(i,) for i in range(owned)], lambda i: self.code.store(NULL, self.word(self.owned, i)))
         self._owned_count = owned
         self._slots = slots
         self._sizes: dict[str, ir.Value] = {}
@@ -66,7 +67,29 @@ class EntryCode:
         constant.type = PTR
         return constant
 
+    def for_each(self, rows: Sequence[Sequence[int]], body: Callable[..., object]) -> None:
+        """`body(*row)` for every row of equally many integers, in order, as `i64` values."""
+        if len(rows) <= LARGEST_UNROLLED:
+            for row in rows:
+                body(*map(i64, row))
+            return
+        width = len(rows[0])
+        words = self.constant_words([number for row in rows for number in row])
+
+        def step(i: ir.Value) -> None:
+            first = self.b.mul(i, i64(width))
+            body(*(self.code.load(self.code.at(words, I64, first, column), I64) for column in range(width)))
+
+        self.code.loop(len(rows), step)
+
     # ---- the table
+
+    def slot(self, name: str) -> int:
+        """The position of `name` in the table."""
+        return self._slots[name]
+
+    def address_at(self, slot: int | ir.Value) -> ir.Value:
+        return self.code.load(self.word(self._table, slot), PTR, align=8)
 
     def address(self, name: str, type_: ir.Type = PTR) -> ir.Value:
         """What the table holds under `name`."""
@@ -93,7 +116,10 @@ class EntryCode:
         self.guard(self.b.icmp_unsigned("!=", object_, NULL), self.failed)
         return object_
 
-    def own(self, position: int, object_: ir.Value) -> ir.Value:
+    def owned_at(self, position: int) -> ir.Value:
+        return self.code.load(self.word(self.owned, position), PTR)
+
+    def own(self, position: int | ir.Value, object_: ir.Value) -> ir.Value:
         """Checks a new reference and hands it to the failing exit."""
         self.checked(object_)
         self.code.store(object_, self.word(self.owned, position))

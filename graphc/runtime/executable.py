@@ -11,7 +11,7 @@ import numpy as np
 from graphc.backends.cpu.jit import Loaded
 from graphc.errors import ArgumentError
 from graphc.ir.types import type_of
-from graphc.runtime.donation import refuse_donation
+from graphc.runtime.donation import refuse_captured, refuse_donation
 from graphc.runtime.layout import native_problem
 from graphc.runtime.python_entry import (
     Fallback,
@@ -45,10 +45,7 @@ class Executable:
     ) -> None:
         self.signature = signature
         self.code = code
-        self.captured = tuple(
-            normalise(array, type_) for array, type_ in zip(captured, signature.captured, strict=True)
-        )
-        _check_captured(signature, self.captured)
+        self.captured = _checked_captured(signature, captured)
         if signature.unflatten != (unflatten is not None):
             raise ValueError("the signature and the arguments disagree about unflattening the results")
         self._program = program
@@ -101,7 +98,15 @@ def callable_type(base: type, entry: Callable[..., object]) -> type:
     return type(base.__name__, (base,), {"__slots__": (), "__call__": call})
 
 
-def _check_captured(signature: Signature, captured: Sequence[np.ndarray]) -> None:
-    for array, type_ in zip(captured, signature.captured, strict=True):
+def _checked_captured(signature: Signature, captured: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The captured arrays in the form that programs read; those that are updated are never copied."""
+    plain = tuple(normalise(array, type_) for array, type_ in zip(captured, signature.captured, strict=True))
+    for array, type_ in zip(plain, signature.captured, strict=True):
         if type_of(array) != type_:
             raise ValueError(f"captured array of type {type_of(array)} where {type_} was compiled in")
+    for i in signature.overwritten:
+        k = i - len(signature.args)
+        if k >= 0 and plain[k] is not captured[k]:
+            raise ValueError("a captured array that is updated must be a C-contiguous, aligned ndarray")
+    refuse_captured(signature, plain)
+    return plain

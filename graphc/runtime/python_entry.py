@@ -56,7 +56,7 @@ def python_entry(
             return fallback(*args, **named)
         refuse_donation(signature, args, captured)
         inputs = [_cell(spec, arg) for spec, arg in zip(signature.args, args, strict=True)]
-        outputs = [_output(spec, args, env) for spec in signature.results]
+        outputs = [_output(spec, [*args, *captured], env) for spec in signature.results]
         written = zip(outputs, signature.results, strict=True)
         memory = [o for o, spec in written if spec.is_written and isinstance(o, np.ndarray)]
         _run(signature, program, [*inputs, *captured, *memory], env)
@@ -134,9 +134,9 @@ def _cell(spec: ArgSpec, arg: object) -> np.ndarray:
     return arg if isinstance(arg, np.ndarray) else np.array(arg, spec.type.dtype)
 
 
-def _output(spec: ResultSpec, args: Sequence[object], env: Mapping[str, int]) -> object:
+def _output(spec: ResultSpec, inputs: Sequence[object], env: Mapping[str, int]) -> object:
     if spec.argument is not None:
-        return args[spec.argument]
+        return inputs[spec.argument]
     if spec.type is None:
         return None
     return np.empty(tuple(evaluate(dim, env) for dim in spec.type.shape), spec.type.dtype)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from graphc.ir.dims import Dim, as_symbol, product
+from graphc.ir.dims import Dim, as_symbol, product, symbols_of
 from graphc.ir.types import ArrayType
 
 ArgKind = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
@@ -16,8 +16,8 @@ ResultKind = Literal[
     "python float",
     "python int",
     "python bool",
-    "argument",  # the object that came in as an argument; the program writes no output for it
-    "updated argument",  # the same, and the program writes its output into that argument's memory
+    "argument",  # the object that came in as an input; the program writes no output for it
+    "updated argument",  # the same, and the program writes its output into that input's memory
     "none",
 ]
 
@@ -44,7 +44,8 @@ class ArgSpec:
 
 @dataclass(frozen=True, slots=True)
 class ResultSpec:
-    """One leaf of the result. `argument` is the position of the argument that is returned."""
+    """One leaf of the result. `argument` is the position of the input that is returned: inputs are the
+    arguments, then the captured arrays."""
 
     kind: ResultKind
     type: ArrayType | None = None
@@ -82,7 +83,8 @@ class Signature:
     """Everything an entry needs to know about one specialisation of a function.
 
     The program's buffers are: all arguments, all captured arrays, then every result that is written.
-    `structure` defaults to the only result, or a tuple of all. With `unflatten` the structure is passed
+    `structure` defaults to the only result, or a tuple of all; an
+    updated argument need not occur in it. With `unflatten` the structure is passed
     to a Python callable whose answer is returned. Status k of the program raises `errors[k - 1]`: the
     name of an exception class and a message.
     """
@@ -100,14 +102,33 @@ class Signature:
 
     def __post_init__(self) -> None:
         used = set(leaves(self.tree))
-        if used != set(range(len(self.results))):
+        if not used <= set(range(len(self.results))):
             raise ValueError(f"the structure uses results {sorted(used)} of {len(self.results)}")
-        for result in self.results:
-            if result.argument is not None and not 0 <= result.argument < len(self.args):
-                raise ValueError(f"a result names argument {result.argument} of {len(self.args)}")
+        for i, result in enumerate(self.results):
+            if i not in used and result.kind != "updated argument":
+                raise ValueError(f"result {i} does not occur in the structure")
+            self._check_input(i, result)
+        self._check_symbols()
+
+    def _check_input(self, i: int, result: ResultSpec) -> None:
+        inputs, position = len(self.args) + len(self.captured), result.argument
+        if position is None:
+            return
+        if not 0 <= position < inputs:
+            raise ValueError(f"result {i} names input {position} of {inputs}")
+        if result.is_written and position < len(self.args) and not self.args[position].donated:
+            name = self.args[position].name
+            raise ValueError(f"result {i} updates argument {name!r}, which is not donated")
+
+    def _check_symbols(self) -> None:
         bound = {as_symbol(dim) for arg in self.args for dim in arg.type.shape}
         if missing := [symbol for symbol in self.symbols if symbol not in bound]:
             raise ValueError(f"no argument has a dimension that is just {' or '.join(missing)}")
+        shapes = [arg.type.shape for arg in self.args] + [r.type.shape for r in self.results if r.type]
+        dims = [*(dim for shape in shapes for dim in shape), self.arena]
+        used = {symbol for dim in dims for symbol in symbols_of(dim)}
+        if unknown := sorted(used - set(self.symbols)):
+            raise ValueError(f"unknown symbols {', '.join(unknown)}")
 
     @property
     def tree(self) -> Structure:
@@ -115,6 +136,14 @@ class Signature:
         if self.structure is not None:
             return self.structure
         return 0 if len(self.results) == 1 else Group("tuple", tuple(range(len(self.results))))
+
+    @property
+    def overwritten(self) -> tuple[int, ...]:
+        """The inputs whose memory the program may overwrite: donated arguments, updated captured arrays."""
+        donated = [i for i, arg in enumerate(self.args) if arg.donated]
+        updated = [r.argument for r in self.results if r.kind == "updated argument"]
+        captured = {i for i in updated if i is not None and i >= len(self.args)}
+        return (*donated, *sorted(captured))
 
     @property
     def written(self) -> tuple[ResultSpec, ...]:
@@ -134,8 +163,7 @@ def leaves(structure: Structure) -> Iterator[int]:
 def sizes(signature: Signature) -> list[Dim]:
     """Everything that must be computed from the symbols: sizes of results, bytes of arrays, the arena."""
     results = [result.type for result in signature.results if result.type is not None]
-    donating = any(arg.donated for arg in signature.args)
-    arrays = [*(arg.type for arg in signature.args), *signature.captured] if donating else []
+    arrays = [arg.type for arg in signature.args] if signature.overwritten else []
     bytes_ = [product((type_.dtype.itemsize, *type_.shape)) for type_ in [*arrays, *results]]
     return [*(dim for type_ in results for dim in type_.shape), *bytes_, signature.arena]
 

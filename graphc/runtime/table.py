@@ -61,7 +61,8 @@ def slots(signature: Signature) -> dict[str, int]:
     names = [*FUNCTIONS, *OBJECTS, *HOOKS, "arena key"]
     for dtype in _dtypes(signature):
         names += [f"descr {dtype.name}", f"scalar {dtype.name}"]
-    names += [f"captured {i}" for i in range(len(signature.captured))]
+    for i in range(len(signature.captured)):
+        names += [f"captured {i}", f"captured object {i}"]
     return {name: position for position, name in enumerate(names)}
 
 
@@ -74,7 +75,8 @@ def addresses(signature: Signature, hooks: Mapping[str, object], captured: tuple
     for dtype in _dtypes(signature):
         known[f"descr {dtype.name}"] = id(dtype)
         known[f"scalar {dtype.name}"] = id(dtype.type)
-    known |= {f"captured {i}": array.ctypes.data for i, array in enumerate(captured)}
+    for i, array in enumerate(captured):
+        known |= {f"captured {i}": array.ctypes.data, f"captured object {i}": id(array)}
     return np.array([known[name] for name in slots(signature)], np.uint64).tobytes()
 
 

@@ -103,3 +103,16 @@ def through_arena(size: int) -> Body:
         code.store(code.b.trunc(misaligned, I8), code.at(target, I8, 2))
 
     return body
+
+
+MISSED = "missed"
+
+
+def doubling(native, type_="f32[16]", **options):
+    signature = Signature("double", (array("x", type_),), (result("array", type_),), **options)
+    return executable(signature, scale(2.0, 16), native=native)
+
+
+def missing(compiled):
+    """The entry of `compiled` with a fallback that returns what it was given."""
+    return compiled.bound(lambda *args, **named: (MISSED, args, named))
