@@ -19,8 +19,8 @@ from graphc.backends.cpu.llvm import PTR, Code, i64, scalar_type
 
 PAGE = mmap.PAGESIZE
 LIBC = ctypes.CDLL(None, use_errno=True)
-Context = ctypes.c_void_p * 4
-STORE, BIAS_RELU, TRANSPOSED = "store", "bias_relu", "transposed"
+Context = ctypes.c_void_p * 2
+STORE, BIAS_RELU, TRANSPOSED, ACCUMULATE = "store", "bias_relu", "transposed", "accumulate"
 
 
 class Guarded:
@@ -33,41 +33,54 @@ class Guarded:
         base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         for page in (0, pages + 1):
             assert LIBC.mprotect(ctypes.c_void_p(base + page * PAGE), ctypes.c_size_t(PAGE), 0) == 0
-        offset = PAGE + (pages * PAGE - size if at_end else 0)
-        self.address = base + offset
-        self.values = np.frombuffer(self.map, dtype, count, offset)
+        self.offset = PAGE + (pages * PAGE - size if at_end else 0)
+        self.address = base + self.offset
+        self.values = np.frombuffer(self.map, dtype, count, self.offset)
+
+    def slack_is_untouched(self) -> bool:
+        """Whether the bytes between the values and the unreadable pages are still zero."""
+        inside = np.frombuffer(self.map, np.uint8, len(self.map) - 2 * PAGE, PAGE)
+        start = self.offset - PAGE
+        return not inside[:start].any() and not inside[start + self.values.nbytes :].any()
+
+
+def strides_of(layout: str, rows: int, columns: int) -> tuple[int, int]:
+    """The element strides of a matrix laid out as named."""
+    return {
+        "rows": (columns, 1),
+        "columns": (1, rows),
+        "strided": (2 * columns * 3 + 1, 2),
+        "rows_reversed": (-columns, 1),
+        "reversed": (columns, -1),
+        "broadcast": (0, 1),
+        "broadcast_columns": (1, 0),
+    }[layout]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How an operand lies in memory: "rows", "columns", "strided" (2 and 3 apart) or "broadcast"."""
+class Operand:
+    """A random matrix in guarded memory; `address` is that of its element (0, 0)."""
 
-    kind: str
-
-    def strides(self, rows: int, columns: int) -> tuple[int, int]:
-        return {
-            "rows": (columns, 1),
-            "columns": (1, rows),
-            "strided": (2 * columns * 3 + 1, 2),
-            "broadcast": (0, 1),
-            "broadcast_columns": (1, 0),
-        }[self.kind]
+    memory: Guarded
+    view: np.ndarray
+    strides: tuple[int, int]
+    address: int
 
 
-def place(rows: int, columns: int, layout: str, dtype: np.dtype, at_end: bool, seed: int):
-    """A guarded random matrix: (memory, view as an array, strides)."""
-    s0, s1 = Layout(layout).strides(rows, columns)
-    count = (rows - 1) * s0 + (columns - 1) * s1 + 1 if rows and columns else 0
+def place(rows: int, columns: int, layout: str, dtype: np.dtype, at_end: bool, seed: int) -> Operand:
+    s0, s1 = strides = strides_of(layout, rows, columns)
+    empty = not (rows and columns)
+    count = 0 if empty else (rows - 1) * abs(s0) + (columns - 1) * abs(s1) + 1
+    first = 0 if empty else (rows - 1) * max(0, -s0) + (columns - 1) * max(0, -s1)
     memory = Guarded(count, dtype, at_end=at_end)
     memory.values[:] = np.random.default_rng(seed).standard_normal(count).astype(dtype)
-    view = np.lib.stride_tricks.as_strided(
-        memory.values, (rows, columns), (s0 * dtype.itemsize, s1 * dtype.itemsize)
-    )
-    return memory, view, (s0, s1)
+    byte_strides = (s0 * dtype.itemsize, s1 * dtype.itemsize)
+    view = np.lib.stride_tricks.as_strided(memory.values[first:], (rows, columns), byte_strides)
+    return Operand(memory, view, strides, memory.address + first * dtype.itemsize)
 
 
 def epilogue_of(kind: str, dtype: np.dtype, n_stride: int) -> Callable[[Code, Tile], None]:
-    """context = {output, bias, visits}: stores C, or max(C + bias, 0), or Cᵀ with n_stride between rows."""
+    """context = {output, bias}: stores C, max(C + bias, 0) or Cᵀ (n_stride between rows), or adds C."""
     element = scalar_type(dtype)
 
     def field(code: Code, tile: Tile, index: int) -> ir.Value:
@@ -84,6 +97,8 @@ def epilogue_of(kind: str, dtype: np.dtype, n_stride: int) -> Callable[[Code, Ti
             return
         offset = code.b.mul(tile.row, i64(n_stride))
         target = code.at(field(code, tile, 0), element, offset, tile.column)
+        if kind == ACCUMULATE:
+            value = code.add(value, code.load(target, element, tile.lanes, tile.mask))
         code.store(value, target, tile.mask)
 
     def store_lanes(code: Code, tile: Tile, value: ir.Value) -> None:
@@ -118,41 +133,43 @@ def check(
     *,
     static: str = "mnk",
     splits: tuple[int, ...] = (),
-    kind: str = STORE,
+    kind: str = ACCUMULATE,
     at_end: bool = True,
     **options,
 ) -> np.ndarray:
     """Compiles and runs one product, compares it with float64, and returns C."""
     dtype = np.dtype(dtype)
-    a_memory, a_view, a_strides = place(m, k, a, dtype, at_end, 1)
-    b_memory, b_view, b_strides = place(k, n, b, dtype, at_end, 2)
+    left, right = place(m, k, a, dtype, at_end, 1), place(k, n, b, dtype, at_end, 2)
     bias = Guarded(n, dtype)
     bias.values[:] = np.linspace(-1, 1, n)
     out = Guarded(m * n, dtype, at_end=at_end)
-    out.values[:] = np.nan
+    out.values[:] = 0 if kind == ACCUMULATE else np.nan
     known = {axis: size if axis in static else None for axis, size in (("m", m), ("n", n), ("k", k))}
     shape = MatmulShape(
         dtype,
         **known,
-        a_strides=visible(a_strides, "k" not in static),
-        b_strides=visible(b_strides, "n" not in static),
+        a_strides=visible(left.strides, "k" not in static),
+        b_strides=visible(right.strides, "n" not in static),
     )
     keep, function = compiled(shape, kind, m if kind == TRANSPOSED else n, **options)
     sizes = {key: options[key] for key in ("vector_bytes", "caches") if key in options}
     scratch = Guarded(-(-scratch_bytes(shape, m, n, k, **sizes) // 64) * 64, np.dtype(np.uint8))
     scratch.values[:] = 0xFF
-    context = Context(out.address, bias.address, 0, 0)
+    context = Context(out.address, bias.address)
     edges = [0, *splits, m]
     for start, end in itertools.pairwise(edges):
         function(
-            a_memory.address, b_memory.address, ctypes.addressof(context), start, end, m, n, k,
-            *a_strides, *b_strides, scratch.address,
+            left.address, right.address, ctypes.addressof(context), start, end, m, n, k,
+            *left.strides, *right.strides, scratch.address,
         )  # fmt: skip
     del keep
     result = out.values.reshape((n, m)).T if kind == TRANSPOSED else out.values.reshape((m, n))
-    expected = a_view.astype(np.float64) @ b_view.astype(np.float64)
+    assert out.slack_is_untouched()
+    assert scratch.slack_is_untouched()
+    exact_left, exact_right = left.view.astype(np.float64), right.view.astype(np.float64)
+    expected = exact_left @ exact_right
     # |fl(Σ) − Σ| ≤ k·u/(1 − k·u) · Σ|a b|  (Higham 2002, §3.1); one more rounding for the bias.
-    bound = (k + 1) * np.finfo(dtype).eps * (np.abs(a_view).astype(np.float64) @ np.abs(b_view) + 1)
+    bound = (k + 1) * np.finfo(dtype).eps * (np.abs(exact_left) @ np.abs(exact_right) + 1)
     if kind == BIAS_RELU:
         expected = np.maximum(expected + bias.values, 0)
     assert np.all(np.abs(result - expected) <= bound), np.abs(result - expected).max()
@@ -180,7 +197,7 @@ def test_product_of_static_sizes_is_numpys(size, a, b):
         check(*size, np.float64, a, b, at_end=False)
 
 
-@pytest.mark.parametrize("size", SIZES[::2], ids=str)
+@pytest.mark.parametrize("size", [*SIZES[::2], (131, 1, 67)], ids=str)
 @pytest.mark.parametrize(
     "layouts", [("rows", "rows"), ("columns", "columns"), ("strided", "strided")], ids=str
 )
@@ -200,10 +217,16 @@ def test_empty_axes_give_empty_results_or_zeros(size, static):
 
 @pytest.mark.parametrize(
     "layouts",
-    [("broadcast", "rows"), ("rows", "broadcast_columns"), ("broadcast_columns", "broadcast")],
+    [
+        ("broadcast", "rows"),
+        ("rows", "broadcast_columns"),
+        ("broadcast_columns", "broadcast"),
+        ("rows_reversed", "rows_reversed"),
+        ("reversed", "reversed"),
+    ],
     ids=str,
 )
-def test_operands_with_stride_zero(layouts):
+def test_operands_with_zero_and_negative_strides(layouts):
     check(20, 70, 33, np.float32, *layouts)
     check(20, 70, 33, np.float64, *layouts, static="")
 
@@ -245,7 +268,7 @@ def test_result_does_not_depend_on_the_split_of_rows(size, static):
         assert np.array_equal(check(*size, static=static, splits=inside), whole)
 
 
-@pytest.mark.parametrize("kind", [BIAS_RELU, TRANSPOSED])
+@pytest.mark.parametrize("kind", [STORE, BIAS_RELU, TRANSPOSED, ACCUMULATE])
 @pytest.mark.parametrize("unrolled", [True, False])
 @pytest.mark.parametrize("size", [(29, 59, 40), (1, 59, 40), (59, 1, 40), (3, 5, 2)], ids=str)
 def test_epilogue_sees_every_element_at_its_place(kind, unrolled, size):

@@ -1,23 +1,21 @@
 """Matrix products as explicit-vector LLVM IR, with the epilogue fused into the register tile.
 
-The loops are those of Goto and van de Geijn (2008): blocks of mc rows, nc columns and kc steps, B packed
-into panels that stay in the L2 cache, a panel of A in L1, then the register tile (`microkernel`). Small
-products run the same loops on the operands in place. `gemm_plan` chooses; nothing here decides.
+`emit_matmul` takes one of three forms: blocks of register tiles (`gemm_blocks`), and for one row or one
+column dot products or updates (`matvec`). `gemm_plan` chooses tiles, blocks and packing from the shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from llvmlite import ir
 
-from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape, Plan, plan_matmul
-from graphc.backends.cpu.index import Index, floor_to, minus, plus, round_up, smaller, times
-from graphc.backends.cpu.llvm import I64, PTR, Code, i64, scalar_type
+from graphc.backends.cpu.gemm_blocks import Layout, Product, effective_strides, emit_block_loops
+from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape, plan_matmul
+from graphc.backends.cpu.index import Index
+from graphc.backends.cpu.llvm import I64, PTR, Code, i64
 from graphc.backends.cpu.matvec import CHUNK_BYTES, VectorForm, emit_vector_product, vector_form
-from graphc.backends.cpu.microkernel import Epilogue, Kernel, Tile, emit_finish, emit_kernel
-from graphc.backends.cpu.packing import pack_rows, pack_strided, pack_transposed
+from graphc.backends.cpu.microkernel import Epilogue, Tile
 
 __all__ = ["CacheSizes", "Epilogue", "MatmulShape", "Tile", "emit_matmul", "row_block", "scratch_bytes"]
 
@@ -51,14 +49,14 @@ def emit_matmul(
         emit_vector_product(code, shape, form, numbers, epilogue, vector_bytes)
     else:
         plan = plan_matmul(shape, vector_bytes, caches)
-        product = _Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue)
+        product = Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue)
         single = _single_row_form(shape)
         if single is None:
-            _block_loops(product)
+            emit_block_loops(product)
         else:
             one = code.compare("==", i64(numbers["m"]), i64(1))
             code.when(one, lambda: emit_vector_product(code, shape, single, numbers, epilogue, vector_bytes))
-            code.when(code.b.not_(one), lambda: _block_loops(product))
+            code.when(code.b.not_(one), lambda: emit_block_loops(product))
     code.ret()
     return code.function
 
@@ -84,7 +82,7 @@ def scratch_bytes(
         return CHUNK_BYTES
     plan = plan_matmul(shape, vector_bytes, caches)
     chunk = CHUNK_BYTES if _single_row_form(shape) else 0
-    return max(chunk, shape.dtype.itemsize * _Layout.of(shape, plan).total)
+    return max(chunk, shape.dtype.itemsize * Layout.of(shape, plan).total)
 
 
 def row_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> int:
@@ -96,307 +94,6 @@ def row_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | N
 
 def _known_numbers(shape: MatmulShape) -> dict[str, int | None]:
     """The constants of `shape` by argument name; strides along an axis of one element count as 0 or 1."""
-    (a_sm, a_sk), (b_sk, b_sn) = _effective_strides(shape)
+    (a_sm, a_sk), (b_sk, b_sn) = effective_strides(shape)
     sizes = {"m": shape.m, "n": shape.n, "k": shape.k}
     return sizes | {"a_sm": a_sm, "a_sk": a_sk, "b_sk": b_sk, "b_sn": b_sn}
-
-
-def _effective_strides(
-    shape: MatmulShape,
-) -> tuple[tuple[int | None, int | None], tuple[int | None, int | None]]:
-    a_sm, a_sk = shape.a_strides
-    b_sk, b_sn = shape.b_strides
-    if shape.m == 1:
-        a_sm = 0
-    if shape.n == 1:
-        b_sn = 1
-    return (a_sm, a_sk), (b_sk, b_sn)
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where packed panels and partial sums lie in scratch, in elements.
-
-    The packed A keeps its contiguous axis: rows of `a_strides[0]`, or columns of `a_strides[1]` elements.
-    """
-
-    a_strides: tuple[int, int]
-    b: int
-    partial: int
-    total: int
-
-    @staticmethod
-    def of(shape: MatmulShape, plan: Plan) -> _Layout:
-        line = 64 // shape.dtype.itemsize
-        by_rows = shape.a_strides[1] == 1
-        a_strides = (round_up(plan.kc, plan.lanes) + line, 1) if by_rows else (1, plan.rows)
-        a_size = plan.rows * max(a_strides[0], plan.kc) + plan.lanes if plan.pack_a else 0
-        b = round_up(a_size, line)
-        b_size = 0 if plan.pack_b_rows is None else plan.nc * plan.kc + plan.lanes * plan.width
-        partial = b + round_up(b_size, line)
-        return _Layout(a_strides, b, partial, partial + (plan.mc * plan.nc if plan.blocked else 0))
-
-
-@dataclass
-class _Product:
-    """One product being emitted."""
-
-    code: Code
-    name: str
-    shape: MatmulShape
-    plan: Plan
-    numbers: dict[str, Index]
-    epilogue: Epilogue
-    unrolled: bool
-    kernels: dict[Kernel, ir.Function] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.element = scalar_type(self.shape.dtype)
-        self.layout = _Layout.of(self.shape, self.plan)
-        self.a, self.b, self.context = self.code.args[:3]
-        self.scratch = self.code.args[-1]
-
-    def finish(self) -> ir.Function:
-        """The shared epilogue, defined when first asked for."""
-        name = f"{self.name}.finish"
-        found = self.code.module.globals.get(name)
-        return found or emit_finish(self.code.module, name, self.element, self.plan.lanes, self.epilogue)
-
-
-@dataclass(frozen=True)
-class _Block:
-    """The part of the product between two packings: sizes may be ints or values."""
-
-    row: Index
-    column: Index
-    depth: Index
-    rows_end: Index
-    columns: Index
-    steps: Index
-    packed: ir.Value | None
-
-
-def _block_loops(p: _Product) -> None:
-    code, plan, numbers = p.code, p.plan, p.numbers
-    m0, m1, n, k = (numbers[x] for x in ("m0", "m1", "n", "k"))
-    if 0 in (n, numbers["m"]):
-        return
-    packed = None
-    if plan.pack_b_rows:
-        packed = code.compare(">=", i64(minus(code, m1, m0)), i64(plan.pack_b_rows))
-
-    def depth_block(row: Index, column: Index, depth: Index, last_row: Index) -> None:
-        columns = n if n == plan.nc else smaller(code, plan.nc, minus(code, n, column))
-        steps = smaller(code, plan.kc, minus(code, k, depth)) if plan.blocked else k
-        block = _Block(row, column, depth, last_row, columns, steps, packed)
-        if plan.pack_b_rows == 0:
-            _pack_b(p, block)
-        elif packed is not None:
-            code.when(packed, lambda: _pack_b(p, block))
-        _row_loop(p, block)
-
-    def column_block(row: Index, column: Index, last_row: Index) -> None:
-        if not plan.blocked:
-            depth_block(row, column, 0, last_row)
-            return
-        # An empty sum still reaches the epilogue: at least one pass.
-        passes_end = code.select(code.compare(">", i64(k), i64(0)), i64(k), i64(1))
-        end = k if isinstance(k, int) else passes_end
-        code.loop(end, lambda depth: depth_block(row, column, depth, last_row), step=plan.kc)
-
-    def row_block_(row: Index) -> None:
-        last_row = smaller(code, m1, plus(code, row, plan.mc)) if plan.blocked else m1
-        if isinstance(n, int) and n <= plan.nc:
-            column_block(row, 0, last_row)
-        else:
-            code.loop(n, lambda column: column_block(row, column, last_row), step=plan.nc)
-
-    if plan.blocked:
-        code.loop(m1, row_block_, start=m0, step=plan.mc)
-    else:
-        row_block_(m0)
-
-
-def _pack_b(p: _Product, block: _Block) -> None:
-    """Copies block.steps × block.columns of B into panels of plan.width columns."""
-    code, plan, numbers = p.code, p.plan, p.numbers
-    b_sk, b_sn = numbers["b_sk"], numbers["b_sn"]
-    rows = times(code, block.depth, b_sk)
-    target = code.at(p.scratch, p.element, p.layout.b)
-
-    def panel(j: ir.Value) -> None:
-        first = code.at(p.b, p.element, rows, times(code, plus(code, block.column, j), b_sn))
-        columns = smaller(code, plan.width, minus(code, block.columns, j))
-        to = code.at(target, p.element, times(code, j, block.steps))
-        _pack(p, (first, to), (block.steps, columns), (b_sk, b_sn), plan.width, plan.vectors)
-
-    code.loop(block.columns, panel, step=plan.width, name="pack")
-
-
-def _pack_a(p: _Product, block: _Block, row: Index, rows: int) -> ir.Value:
-    """Copies `rows` rows of A to scratch, contiguous along the axis that is so in A."""
-    code, numbers = p.code, p.numbers
-    a_sm, a_sk = numbers["a_sm"], numbers["a_sk"]
-    first = code.at(p.a, p.element, times(code, row, a_sm), times(code, block.depth, a_sk))
-    if p.layout.a_strides[1] == 1:
-        _pack(p, (first, p.scratch), (rows, block.steps), (a_sm, a_sk), p.layout.a_strides[0], p.plan.vectors)
-    else:
-        vectors = round_up(rows, p.plan.lanes) // p.plan.lanes
-        _pack(p, (first, p.scratch), (block.steps, rows), (a_sk, a_sm), p.layout.a_strides[1], vectors)
-    return p.scratch
-
-
-def _pack(
-    p: _Product,
-    pointers: tuple[ir.Value, ir.Value],
-    sizes: tuple[Index, Index],
-    strides: tuple[Index, Index],
-    target_stride: int,
-    vectors: int,
-) -> None:
-    """Calls the packing function that suits (row, column) `strides`; the target is contiguous by rows."""
-    module, lanes = p.code.module, p.plan.lanes
-    row_stride, column_stride = strides
-    if column_stride == 1:
-        function, steps = pack_rows(module, p.element, lanes, vectors), [row_stride]
-    elif row_stride == 1 and target_stride % lanes == 0:
-        function, steps = pack_transposed(module, p.element, lanes), [column_stride]
-    else:
-        function, steps = pack_strided(module, p.element, lanes), [row_stride, column_stride]
-    p.code.b.call(function, [*pointers, *map(i64, sizes), *map(i64, steps), i64(target_stride)])
-
-
-def _row_loop(p: _Product, block: _Block) -> None:
-    """All rows of a block: full tiles, then the partial ones with exact kernels."""
-    code, plan = p.code, p.plan
-    rest = minus(code, block.rows_end, block.row)
-    full_end = plus(code, block.row, floor_to(code, rest, plan.rows))
-    code.loop(
-        full_end, lambda i: _tile_row(p, block, i, plan.rows), start=block.row, step=plan.rows, name="rows"
-    )
-    rest = i64(minus(code, block.rows_end, full_end))
-    if p.shape.m is None:
-        for rows in plan.other_rows:
-            # The ladder takes the bits of the rest from the top: those above this one are done.
-            done = code.b.and_(rest, i64(-2 * rows))
-            has = code.compare("!=", code.b.and_(rest, i64(rows)), i64(0))
-            code.when(has, _deferred_row(p, block, plus(code, full_end, done), rows))
-        return
-    position = full_end
-    for rows in plan.other_rows:
-        if rows > 1:
-            exact = code.compare("==", rest, i64(rows))
-            code.when(exact, _deferred_row(p, block, full_end, rows))
-            position = code.select(exact, i64(block.rows_end), i64(full_end))
-        else:
-            code.loop(block.rows_end, lambda i: _tile_row(p, block, i, 1), start=position, name="single")
-
-
-def _deferred_row(p: _Product, block: _Block, row: Index, rows: int) -> Callable[[], None]:
-    return lambda: _tile_row(p, block, row, rows)
-
-
-def _tile_row(p: _Product, block: _Block, row: Index, rows: int) -> None:
-    """One row of tiles: `rows` rows of C over all columns of the block."""
-    code, plan, numbers = p.code, p.plan, p.numbers
-    if plan.pack_a:
-        a = _pack_a(p, block, row, rows)
-    else:
-        offsets = times(code, row, numbers["a_sm"]), times(code, block.depth, numbers["a_sk"])
-        a = code.at(p.a, p.element, *offsets)
-    full = floor_to(code, block.columns, plan.width)
-
-    def full_tile(j: ir.Value) -> None:
-        _call_kernel(p, block, a, (row, rows), (j, plan.vectors, plan.lanes), 0)
-
-    code.loop(full, full_tile, step=plan.width, name="tiles")
-    n = p.shape.n
-    if n is None:
-
-        def vector(j: ir.Value) -> None:
-            _call_kernel(p, block, a, (row, rows), (full, 1, None), minus(code, j, full))
-
-        code.loop(block.columns, vector, start=full, step=plan.lanes, name="edge")
-        return
-    rest = n % plan.width
-    if not rest:
-        return
-    vectors = round_up(rest, plan.lanes) // plan.lanes
-    tail = rest - (vectors - 1) * plan.lanes
-
-    def last() -> None:
-        _call_kernel(p, block, a, (row, rows), (full, vectors, tail), 0)
-
-    if isinstance(block.columns, int):
-        last()
-    else:
-        code.when(code.compare("<", i64(full), i64(block.columns)), last)
-
-
-def _call_kernel(
-    p: _Product,
-    block: _Block,
-    a: ir.Value,
-    rows: tuple[Index, int],
-    columns: tuple[Index, int, int | None],
-    inside: Index,
-) -> None:
-    """Calls the microkernel on columns = (panel start in the block, vectors, tail), `inside` its panel."""
-    code, plan = p.code, p.plan
-    row, height = rows
-    panel, vectors, tail = columns
-    kernel = _kernel(p, block, height, vectors, tail)
-    if kernel not in p.kernels:
-        name = f"{p.name}.{height}x{vectors}" + ("" if tail == plan.lanes else f".{tail or 'edge'}")
-        p.kernels[kernel] = emit_kernel(code.module, name, kernel, p.epilogue, p.finish)
-    j = plus(code, panel, inside)
-    b, b_step = _panel_of_b(p, block, panel, inside)
-    column = plus(code, block.column, j)
-    values: dict[str, Index] = {
-        "a": a, "b": b, "context": p.context, "row": row, "column": column, "depth": block.steps,
-        "a_row": p.numbers["a_sm"], "a_step": p.numbers["a_sk"], "b_step": b_step,
-        "columns": minus(code, block.columns, j),
-    }  # fmt: skip
-    if plan.blocked:
-        offset = times(code, minus(code, row, block.row), plan.nc)
-        values["partial"] = code.at(p.scratch, p.element, p.layout.partial, offset, j)
-        end = plus(code, block.depth, block.steps)
-        values["first"] = code.compare("==", i64(block.depth), i64(0))
-        values["last"] = code.compare(">=", i64(end), i64(p.numbers["k"]))
-    code.b.call(p.kernels[kernel], [i64(values[argument]) for argument in kernel.arguments()])
-
-
-def _kernel(p: _Product, block: _Block, rows: int, vectors: int, tail: int | None) -> Kernel:
-    plan = p.plan
-    a_strides = p.layout.a_strides if plan.pack_a else _effective_strides(p.shape)[0]
-    b_stride = _effective_strides(p.shape)[1][0] if plan.pack_b_rows is None else plan.width
-    if block.packed is not None:
-        b_stride = None
-    expected = rows == plan.rows or (p.shape.m is not None and rows == p.shape.m % plan.rows)
-    return Kernel(
-        element=p.element,
-        lanes=plan.lanes,
-        rows=rows,
-        vectors=vectors,
-        tail=tail,
-        a_strides=a_strides,
-        b_stride=b_stride,
-        depth=block.steps if isinstance(block.steps, int) else None,
-        blocked=plan.blocked,
-        partial_stride=plan.nc,
-        inline=p.unrolled and expected,
-    )
-
-
-def _panel_of_b(p: _Product, block: _Block, panel: Index, inside: Index) -> tuple[ir.Value, Index]:
-    """The first element of B at column panel + inside of the block, and the distance of its rows."""
-    code, plan, b_sk = p.code, p.plan, p.numbers["b_sk"]
-    packed = code.at(p.scratch, p.element, p.layout.b, times(code, panel, block.steps), inside)
-    if plan.pack_b_rows == 0:
-        return packed, plan.width
-    column = plus(code, block.column, panel, inside)
-    direct = code.at(p.b, p.element, times(code, block.depth, b_sk), column)
-    if block.packed is None:
-        return direct, b_sk
-    step = code.select(block.packed, i64(plan.width), i64(b_sk))
-    return code.select(block.packed, packed, direct), step

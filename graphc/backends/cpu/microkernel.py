@@ -35,7 +35,7 @@ Epilogue = Callable[[Code, Tile], None]
 class Kernel:
     """A variant of the microkernel.
 
-    tail: valid lanes of the last vector (`lanes` where full, None where known at run time).
+    tail: valid lanes of the last vector (`lanes` where full, None where the argument `columns` gives them).
     Strides: ints, or None for run-time arguments. depth: k where constant.
     blocked: sums may enter and leave through memory, `partial_stride` elements between rows.
     inline: the epilogue is written into this kernel once per vector, else shared by all kernels.
