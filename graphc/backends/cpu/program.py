@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llvmlite import ir
 
 from graphc.backends.cpu.emit import Frame, KernelEmitter, kernel_function
@@ -13,18 +11,11 @@ from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
 
 
-@dataclass(frozen=True)
-class NativeProgram:
-    """LLVM IR text that defines `entry`, and the arena bytes it needs."""
+def emit_program(module: ir.Module, program: LoweredProgram, entry: str, vector_bytes: int) -> Dim:
+    """Defines `i64 entry(ptr buffers, ptr sizes, ptr arena)`, which runs all kernels in order.
 
-    text: str
-    entry: str
-    arena_bytes: Dim
-
-
-def emit_program(program: LoweredProgram, entry: str, vector_bytes: int = 64) -> NativeProgram:
-    """Defines `i64 entry(ptr buffers, ptr sizes, ptr arena)`, which runs all kernels in order."""
-    module = ir.Module(name=entry)
+    Returns the bytes of arena it needs.
+    """
     functions = []
     scratch = 0
     for kernel in program.kernels:
@@ -48,4 +39,4 @@ def emit_program(program: LoweredProgram, entry: str, vector_bytes: int = 64) ->
         arguments = [pointers[b] for b in kernel.buffers]
         code.b.call(function, [*arguments, *frame.sizes.values(), status, packed])
     code.ret(code.load(status, I64))
-    return NativeProgram(str(module), entry, program.arena.size + scratch)
+    return program.arena.size + scratch

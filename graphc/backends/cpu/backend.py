@@ -1,0 +1,160 @@
+"""The CPU backend: a program becomes object code, from the disk cache where it was compiled before."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
+from graphc.backends.cpu.jit import Loaded
+from graphc.errors import UnsupportedError
+from graphc.ir.dims import parse_dim
+from graphc.ir.printer import graph_key
+from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
+from graphc.runtime.cache import DiskCache, cache_key
+from graphc.runtime.cache import Entry as CacheEntry
+from graphc.runtime.executable import Executable
+from graphc.runtime.signature import ArgSpec, ResultSpec, Signature
+
+if TYPE_CHECKING:
+    from graphc.lower.program import LoweredProgram
+
+PROGRAM, ENTRY = "graphc_program", "graphc_entry"
+VECTOR_BYTES = 64
+LONG_RUNNING = 20_000  # scalar operations from which on the interpreter lock is released
+
+
+class CpuBackend(AbstractBackend):
+    """Explicit-vector LLVM code for this processor."""
+
+    name: ClassVar[str] = "cpu"
+
+    def __init__(self) -> None:
+        self._cache = DiskCache()
+
+    def build(self, program: Program) -> AbstractExecutable:
+        key = cache_key("cpu", _describe(program), graph_key(program.graph))
+        entry = self._cache.get(key)
+        if entry is None:
+            entry = compile_program(program)
+            self._cache.put(key, entry)
+        return CpuExecutable(program, entry)
+
+
+class CpuExecutable(AbstractExecutable):
+    """Machine code of one program."""
+
+    def __init__(self, program: Program, entry: CacheEntry) -> None:
+        self.program = program
+        constants = [_constant(c) for c in entry.manifest["constants"]]
+        self._captured = (*program.captured, *constants)
+        self._signature = signature_of(program, entry.manifest)
+        self._code = Loaded(entry.code)
+        self._plain = Executable(
+            self._signature, self._code, program=PROGRAM, entry=ENTRY, captured=self._captured
+        )
+
+    def run(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        return self._plain.run(*arguments)
+
+    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any] | None) -> Entry | None:
+        return self._plain.bound(fallback)
+
+    def artifact(self, name: str) -> Any:
+        if name == "kernels":
+            return self._lowered
+        if name == "llvm":
+            return _emitted(self.program, self._lowered)
+        if name == "asm":
+            from graphc.backends.cpu.jit import assembly
+
+            return assembly(_emitted(self.program, self._lowered))
+        raise UnsupportedError(f"the CPU backend has no {name}")
+
+    @functools.cached_property
+    def _lowered(self) -> LoweredProgram:
+        return lowered(self.program)
+
+
+def lowered(program: Program) -> LoweredProgram:
+    """The kernels of a program."""
+    from graphc.lower.program import lower
+
+    written = [r for r in program.results if r.is_written]
+    donated = {i: r.argument for i, r in enumerate(written) if r.argument is not None}
+    return lower(program.graph, donated)
+
+
+def compile_program(program: Program) -> CacheEntry:
+    """The object code of a program with its native entry, and what loading it needs to know."""
+    from llvmlite import ir
+
+    from graphc.backends.cpu.jit import object_code
+    from graphc.backends.cpu.program import emit_program
+    from graphc.runtime.stub import emit_stub
+
+    plan = lowered(program)
+    module = ir.Module(name=program.name)
+    arena = emit_program(module, plan, PROGRAM, VECTOR_BYTES)
+    manifest = {
+        "arena": str(arena),
+        "errors": [[c.exception, c.message] for c in plan.checks],
+        "constants": [_constant_text(c.value) for c in plan.constants],
+        "long_running": _is_long(plan),
+    }
+    emit_stub(module, signature_of(program, manifest), PROGRAM, ENTRY)
+    return CacheEntry(object_code(str(module)), manifest)
+
+
+def _emitted(program: Program, plan: LoweredProgram) -> str:
+    from llvmlite import ir
+
+    from graphc.backends.cpu.program import emit_program
+
+    module = ir.Module(name=program.name)
+    emit_program(module, plan, PROGRAM, VECTOR_BYTES)
+    return str(module)
+
+
+def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
+    """What the entry of a program checks and builds."""
+    constants = [_constant(c) for c in manifest["constants"]]
+    return Signature(
+        name=program.name,
+        args=tuple(ArgSpec(a.name, a.kind, a.type, a.donated) for a in program.arguments),
+        results=tuple(
+            ResultSpec(r.kind, None if r.kind == "argument" else r.type, r.argument) for r in program.results
+        ),
+        captured=tuple(type_of(a) for a in (*program.captured, *constants)),
+        symbols=program.graph.symbols,
+        structure=program.structure,
+        arena=parse_dim(manifest["arena"]),
+        errors=tuple((name, message) for name, message in manifest["errors"]),
+        long_running=bool(manifest["long_running"]),
+    )
+
+
+def _is_long(plan: LoweredProgram) -> bool:
+    """Whether a call takes some microseconds: then other Python threads may run meanwhile."""
+    sizes = [b.size for b in (*plan.inputs, *plan.outputs)] + [b.size for b in plan.arena.offsets]
+    return any(not isinstance(n, int) or n > LONG_RUNNING for n in sizes)
+
+
+def _describe(program: Program) -> str:
+    """Everything but the graph that the machine code depends on."""
+    arguments = [(a.name, a.kind, str(a.type), a.donated) for a in program.arguments]
+    results = [(r.kind, str(r.type), r.argument) for r in program.results]
+    return repr((program.name, arguments, results, program.structure, program.options))
+
+
+def _constant_text(array: np.ndarray) -> list[Any]:
+    return [dtype_name(array.dtype), list(array.shape), base64.b64encode(array.tobytes()).decode("ascii")]
+
+
+def _constant(text: Sequence[Any]) -> np.ndarray:
+    name, shape, data = text
+    return np.frombuffer(base64.b64decode(data), DTYPE_NAMES[name]).reshape(shape).copy()
