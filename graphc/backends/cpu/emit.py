@@ -517,13 +517,15 @@ class LanesLoop:
     def _iteration(self, base: ir.Value, mask: ir.Value | None) -> list[ir.Value]:
         """One vector of iterations; the values to fold."""
         emitter = self.emitter
-        before = dict(emitter.frame.values)
+        values = emitter.frame.values
+        before = set(values)
         outer, emitter.lanes = emitter.lanes, Lanes(self.loop.axis, base, self.count, mask)
         emitter.frame.axes[self.loop.axis] = base
         emitter.emit(self.loop.body)
-        results = [emitter.frame.values[f.value] for f in self.loop.folds]
+        results = [values[f.value] for f in self.loop.folds]
         emitter.lanes = outer
-        emitter.frame.values = before
+        for made in [v for v in values if v not in before]:
+            del values[made]
         return results
 
     def _finish(self, sums: list[ir.Value]) -> None:

@@ -247,7 +247,15 @@ INTEGER: dict[str, Emit] = {
     "bitwise_count": lambda c, a, signed: c.math("ctpop", _absolute(c, a, signed=signed)),
 }
 
+
+def _mul_or_zero(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
+    """a · b, and 0 where a is 0 whatever b is."""
+    zero = code.like(a, 0)
+    return code.select(code.compare("==", a, zero), zero, code.mul(a, b))
+
+
 FLOAT: dict[str, Emit] = {
+    "mul_or_zero": _mul_or_zero,
     "add": lambda c, a, b: c.add(a, b),
     "subtract": lambda c, a, b: c.sub(a, b),
     "multiply": lambda c, a, b: c.mul(a, b),
