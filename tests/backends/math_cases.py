@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import mpmath as mp
 import numpy as np
+import scipy.special
 
 Long = np.longdouble
 Range = tuple[float, float]
@@ -136,6 +137,24 @@ def _entr(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, -Long("inf"), np.where(x == 0, 0, -x * np.log(x)))
 
 
+def _erfcinv(q: mp.mpf) -> mp.mpf:
+    """From SciPy's value by Newton's method."""
+    if q in (0, 2):
+        return (1 - q) * mp.inf
+    y = mp.mpf(float(scipy.special.erfcinv(float(q))))
+    for _ in range(4):
+        y += (mp.erfc(y) - q) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return y
+
+
+def _ndtri(p: mp.mpf) -> mp.mpf:
+    return -mp.sqrt(2) * _erfcinv(2 * p)
+
+
+def _gammaln(x: mp.mpf) -> mp.mpf:
+    return mp.re(mp.loggamma(x))
+
+
 PI = Long("3.14159265358979323846264338327950288")
 
 ANGLES: tuple[Range, ...] = ((-10, 10), (-1e5, 1e5), (1e4, 1e9), (1e8, 1e30))
@@ -209,6 +228,58 @@ CASES = (
         precise=True,
         bits=False,
     ),
+    Case("erfinv", precise(mp.erfinv), (1.0, 4.0), ((-1, 1), (0.99, 1)), precise=True, bits=False),
+    Case("erfcinv", precise(_erfcinv), (1.0, 4.0), ((0, 2), (1e-300, 1)), precise=True, bits=False),
+    Case("ndtri", precise(_ndtri), (1.0, 4.0), ((0, 1), (1e-300, 1)), precise=True, bits=False),
+    Case(
+        "gammaln",
+        precise(_gammaln),
+        (1.0, 4.0),
+        ((0, 10), (0, 1000), (-30, 0)),
+        precise=True,
+        absolute=8,
+        bits=False,
+    ),
+    Case(
+        "digamma",
+        precise(mp.digamma),
+        (1.0, 6.0),
+        ((0, 10), (0, 1000), (-30, 0)),
+        precise=True,
+        absolute=8,
+        bits=False,
+    ),
+    Case(
+        "trigamma",
+        precise(lambda x: mp.psi(1, x)),
+        (1.0, 6.0),
+        ((0, 10), (0, 1000), (-30, 0)),
+        precise=True,
+        bits=False,
+    ),
+    Case(
+        "i0", precise(lambda x: mp.besseli(0, x)), (5.0, 5.0), ((-10, 10), (0, 700)), precise=True, bits=False
+    ),
+    Case(
+        "i0e",
+        precise(lambda x: mp.besseli(0, x) * mp.exp(-abs(x))),
+        (5.0, 5.0),
+        ((-10, 10), (0, 700)),
+        precise=True,
+        bits=False,
+    ),
+    Case(
+        "i1", precise(lambda x: mp.besseli(1, x)), (5.0, 5.0), ((-10, 10), (0, 700)), precise=True, bits=False
+    ),
+    Case(
+        "i1e",
+        precise(lambda x: mp.besseli(1, x) * mp.exp(-abs(x))),
+        (5.0, 5.0),
+        ((-10, 10), (0, 700)),
+        precise=True,
+        bits=False,
+    ),
+    Case("sinc", precise(mp.sincpi), (3.0, 3.0), ((-3, 3), (-1000, 1000)), precise=True, bits=False),
     Case("floor", np.floor, EXACT, LINE),
     Case("ceil", np.ceil, EXACT, LINE),
     Case("trunc", np.trunc, EXACT, LINE),

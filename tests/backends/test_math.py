@@ -34,6 +34,17 @@ def corners(dtype: np.dtype) -> np.ndarray:
 OURS = {
     "rsqrt": lambda x: (1 / np.sqrt(x)).astype(x.dtype),
     "softplus": lambda x: np.logaddexp(x.dtype.type(0), x),
+    "trigamma": lambda x: scipy.special.polygamma(1, x.astype(np.float64)).astype(x.dtype),
+    # SciPy's are NaN at infinity, and infinite at subnormals.
+    "i0": lambda x: np.where(np.isinf(x), abs(x), scipy.special.i0(x.astype(np.float64)).astype(x.dtype)),
+    "erfcinv": lambda x: np.where(
+        (x > 0) & (x < 1e-323), 27.21329321081295, scipy.special.erfcinv(x.astype(np.float64))
+    ).astype(x.dtype),
+    "sinc": lambda x: np.where(np.isfinite(x) & (abs(x) > 1e15), 0, np.sinc(x)).astype(x.dtype),
+    "i1": lambda x: np.where(np.isinf(x), x, scipy.special.i1(x.astype(np.float64)).astype(x.dtype)),
+    "gammaln": lambda x: np.where(
+        abs(x) < 1e-300, -np.log(abs(x)), scipy.special.gammaln(x.astype(np.float64))
+    ).astype(x.dtype),
     "kl_div": lambda x, y: _kl_div(x, y),
 }
 
@@ -48,7 +59,7 @@ def _kl_div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 # The sign of their zeros is not specified.
-UNSIGNED_ZERO = ("maximum", "minimum", "fmax", "fmin")
+UNSIGNED_ZERO = ("sinc", "erfcinv", "maximum", "minimum", "fmax", "fmin")
 
 
 def oracle(name: str, *columns: np.ndarray) -> np.ndarray:

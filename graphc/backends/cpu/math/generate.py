@@ -27,6 +27,7 @@ class Fit:
     start: float
     stop: float
     share: float = 1.0
+    single: bool = True  # False where f32 is computed in f64
     precision: float | None = None  # the error wanted, instead of a share of the last bit
 
 
@@ -61,7 +62,81 @@ def scaled_erfc(x: Real) -> Real:
     return total / (x * mp.sqrt(mp.pi))
 
 
+def stirling(s: Real) -> Real:
+    """x·(log Γ(x) − (x − ½)·log x + x − ½·log 2π) as a function of s = 1/x²."""
+    x = 1 / mp.sqrt(s)
+    if x > 1e6:
+        return mp.mpf(1) / 12 - s / 360 + s**2 / 1260
+    return x * (mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+
+
+def trigamma_rest(s: Real) -> Real:
+    """(ψ′(x) − 1/x − 1/(2x²))·x³ as a function of s = 1/x²."""
+    x = 1 / mp.sqrt(s)
+    if x > 1e6:
+        return mp.mpf(1) / 6 - s / 30 + s**2 / 42
+    return (mp.psi(1, x) - 1 / x - 1 / (2 * x**2)) * x**3
+
+
+def digamma_rest(s: Real) -> Real:
+    """(log x − 1/(2x) − ψ(x))·x² as a function of s = 1/x²."""
+    x = 1 / mp.sqrt(s)
+    if x > 1e6:
+        return mp.mpf(1) / 12 - s / 120 + s**2 / 252
+    return (mp.log(x) - 1 / (2 * x) - mp.psi(0, x)) * x**2
+
+
+def erfinv_mapped(number: int) -> Callable[[Real], Real]:
+    """erfinv(x)/x with w = −log(1 − x²) mapped from [−1, 1]: w itself on [0, 6.25], else its root."""
+
+    def value(u: Real) -> Real:
+        if number == 0:
+            w = (u + 1) * mp.mpf(6.25) / 2
+        else:
+            start, stop = ERFINV_RANGES[number - 1]
+            w = ((start + stop) / 2 + u * (stop - start) / 2) ** 2
+        x = mp.sqrt(-mp.expm1(-w))
+        return (mp.erfinv(x) if w < 1 else inverse_erfc(mp.exp(-w) / (1 + x))) / x
+
+    return value
+
+
+def inverse_erfc(q: Real) -> Real:
+    """y > 0 with erfc y = q, by Newton's method on the logarithm."""
+    y = mp.sqrt(-mp.log(q))
+    for _ in range(40):
+        value = mp.erfc(y)
+        step = (mp.log(value) - mp.log(q)) * value / (2 / mp.sqrt(mp.pi) * mp.exp(-y * y))
+        y += step
+        if abs(step) < mp.mpf(10) ** -40:
+            break
+    return y
+
+
+def bessel_near(order: int) -> Callable[[Real], Real]:
+    """(Γ(n + 1)·(2/x)ⁿ·Iₙ(x) − 1)/w with w = (x/2)²."""
+
+    def value(w: Real) -> Real:
+        x = 2 * mp.sqrt(w)
+        return ((2 / x) ** order * mp.besseli(order, x) - 1) / w
+
+    return value
+
+
+def bessel_far(order: int) -> Callable[[Real], Real]:
+    """√x·e⁻ˣ·Iₙ(x) with x = 16/(1 + u)."""
+
+    def value(u: Real) -> Real:
+        if u + 1 < mp.mpf(10) ** -15:
+            return 1 / mp.sqrt(2 * mp.pi)
+        x = 16 / (1 + u)
+        return mp.sqrt(x) * mp.exp(-x) * mp.besseli(order, x)
+
+    return value
+
+
 ERFCX_POLE = 3.75
+ERFINV_RANGES = ((2.5, 4.5), (4.5, 9.0), (9.0, 27.5))
 
 FITS = (
     Fit("exp", lambda x: (mp.exp(x) - 1 - x) / x**2, -0.34661, 0.34661, 0.12),
@@ -79,10 +154,18 @@ FITS = (
         0,
         0.029438,
         0.004,
+        single=False,
     ),
     Fit("inverse_cbrt", lambda m: 1 / mp.cbrt(m), 0.35, 2.83, precision=2e-3),
     Fit("erf", lambda w: (mp.erf(mp.sqrt(w)) / mp.sqrt(w) - 2 / mp.sqrt(mp.pi)) / w, 0, 1, 1.0),
     Fit("erfcx", erfcx_mapped, -1, 1, 1.0),
+    *(Fit(f"erfinv_{i}", erfinv_mapped(i), -1, 1, 0.3, single=False) for i in range(4)),
+    Fit("gammaln", lambda t: mp.loggamma(2 + t) / t, -0.5, 0.5, 1.0, single=False),
+    Fit("stirling", stirling, 0, 1 / 56, 0.05, single=False),
+    Fit("digamma", digamma_rest, 0, 1 / 64, 0.01, single=False),
+    Fit("trigamma", trigamma_rest, 0, 1 / 64, 0.02, single=False),
+    *(Fit(f"bessel_i{n}", bessel_near(n), 0, 16, 0.5) for n in (0, 1)),
+    *(Fit(f"bessel_i{n}_far", bessel_far(n), -1, 1, 1.0) for n in (0, 1)),
 )
 
 CONSTANTS: dict[str, Callable[[], Real]] = {
@@ -97,6 +180,7 @@ CONSTANTS: dict[str, Callable[[], Real]] = {
     "two_over_pi": lambda: 2 / mp.pi,
     "log_pi": lambda: mp.log(mp.pi),
     "half_log_2pi": lambda: mp.log(2 * mp.pi) / 2,
+    "sqrt_2": lambda: mp.sqrt(2),
     "sqrt_half": lambda: mp.sqrt(mp.mpf(1) / 2),
     "sqrt_2_over_pi": lambda: mp.sqrt(2 / mp.pi),
     "inverse_sqrt_2pi": lambda: 1 / mp.sqrt(2 * mp.pi),
@@ -119,11 +203,13 @@ def fit(spec: Fit, single: bool) -> tuple[float, ...]:
         # Removable singularities at 0 cancel half of the working digits there.
         return spec.function(x if abs(x) > mp.mpf(10) ** -18 else mp.mpf(10) ** -18)
 
-    for terms in range(2, 60):
-        coefficients, error = mp.chebyfit(function, [spec.start, spec.stop], terms, error=True)
-        if error < wanted:
-            return tuple(rounded(c, single) for c in coefficients)
-    raise ValueError(f"no polynomial of 60 terms is precise enough for {spec.name}")
+    few, many = 1, 48
+    while many - few > 1:
+        terms = (few + many) // 2
+        _, error = mp.chebyfit(function, [spec.start, spec.stop], terms, error=True)
+        few, many = (few, terms) if error < wanted else (terms, many)
+    coefficients = mp.chebyfit(function, [spec.start, spec.stop], many)
+    return tuple(rounded(c, single) for c in coefficients)
 
 
 def parts(value: Real, single: bool, count: int = 3) -> tuple[float, ...]:
@@ -151,7 +237,7 @@ def two_over_pi_words(count: int = 38) -> tuple[int, ...]:
 
 def table(single: bool) -> dict[str, tuple[float, ...]]:
     with mp.workdps(60):
-        entries = {spec.name: fit(spec, single) for spec in FITS}
+        entries = {spec.name: fit(spec, single) for spec in FITS if spec.single or not single}
         entries |= {f"#{name}": parts(value(), single) for name, value in CONSTANTS.items()}
         return entries | {"#ln2_split": ln2_split(single)}
 

@@ -49,17 +49,27 @@ def with_hard_lanes(
     def lane_by_lane(inner: Code, easy: ir.Value, *values: ir.Value) -> ir.Value:
         return _repaired(inner, name, easy, values, is_hard, formula)
 
+    def repair() -> Number:
+        return easy.same(helper(code, f"{name}_lanes", lane_by_lane, [easy.value, *values]))
+
+    return unless_rare(is_hard(*operands), easy, repair)
+
+
+def unless_rare(rare: Number, easy: Number, otherwise: Callable[[], Number]) -> Number:
+    """`easy`, or the whole vector `otherwise()` where one lane is rare, behind a branch."""
+    code = easy.code
     before = code.b.block
-    repair = code.function.append_basic_block("hard")
-    done = code.function.append_basic_block("easy")
-    code.b.cbranch(is_hard(*operands).any_lane(), repair, done)
-    code.b.position_at_end(repair)
-    repaired = helper(code, f"{name}_lanes", lane_by_lane, [easy.value, *values])
+    seldom = code.function.append_basic_block("seldom")
+    done = code.function.append_basic_block("done")
+    code.b.cbranch(rare.any_lane(), seldom, done)
+    code.b.position_at_end(seldom)
+    other = otherwise()
     code.b.branch(done)
+    last = code.b.block
     code.b.position_at_end(done)
     result = code.b.phi(easy.type)
     result.add_incoming(easy.value, before)
-    result.add_incoming(repaired, repair)
+    result.add_incoming(other.value, last)
     return easy.same(result)
 
 

@@ -10,9 +10,13 @@ from llvmlite import ir
 from graphc.backends.cpu.llvm import Code
 from graphc.backends.cpu.math import (
     algebraic,
+    bessel,
     error_function,
     exponential,
+    gamma,
+    half_turns,
     hyperbolic,
+    inverse_error_function,
     inverse_hyperbolic,
     inverse_trigonometric,
     logarithm,
@@ -83,6 +87,7 @@ MATH: Final[dict[str, Writer]] = {
     "arccos": inline(inverse_trigonometric.arccos),
     "arctan": inline(inverse_trigonometric.arctan),
     "arctan2": outlined(inverse_trigonometric.arctan2),
+    "sinc": inline(half_turns.sinc),
     "deg2rad": inline(rounding.deg2rad),
     "rad2deg": inline(rounding.rad2deg),
     # hyperbolic functions
@@ -110,6 +115,17 @@ MATH: Final[dict[str, Writer]] = {
     "erfcx": outlined(error_function.erfcx),
     "ndtr": outlined(error_function.ndtr),
     "log_ndtr": outlined(error_function.log_ndtr),
+    "erfinv": outlined(widened(inverse_error_function.erfinv)),
+    "erfcinv": outlined(widened(inverse_error_function.erfcinv)),
+    "ndtri": outlined(widened(inverse_error_function.ndtri)),
+    # the gamma function and Bessel functions
+    "gammaln": outlined(widened(gamma.gammaln)),
+    "digamma": outlined(widened(gamma.digamma)),
+    "trigamma": outlined(widened(gamma.trigamma)),
+    "i0": outlined(bessel.i0),
+    "i0e": outlined(bessel.i0e),
+    "i1": outlined(bessel.i1),
+    "i1e": outlined(bessel.i1e),
     # order, rounding, representation
     "floor": inline(rounding.intrinsic("floor")),
     "ceil": inline(rounding.intrinsic("ceil")),

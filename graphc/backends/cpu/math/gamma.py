@@ -1,0 +1,112 @@
+"""gammaln, digamma, trigamma: a polynomial or a recurrence below 8, Stirling's series above."""
+
+from __future__ import annotations
+
+from graphc.backends.cpu.math.constants import constant, fitted
+from graphc.backends.cpu.math.half_turns import cot_pi, sin_pi
+from graphc.backends.cpu.math.logarithm import log
+from graphc.backends.cpu.math.number import Number, fma, polynomial
+from graphc.backends.cpu.math.outline import unless_rare
+
+INFINITY = float("inf")
+STIRLING_FROM = 8
+
+
+def gammaln(x: Number) -> Number:
+    """log|Γ(x)|; infinite at 0, −1, −2, …; relative accuracy at the zeros 1 and 2, absolute below 0."""
+    reflects = x < -0.5
+    a = reflects.where(-x, x)
+    easy = _gammaln_right(a)
+
+    def reflected() -> Number:
+        # Γ(x)·Γ(−x) = −π/(x·sin πx)
+        sine = abs(sin_pi(a))
+        other = constant("log_pi", x) - log(a * sine) - easy
+        pole = a.equals(INFINITY).where(x, INFINITY)
+        return reflects.where(sine.equals(0.0).where(pole, other), easy)
+
+    return unless_rare(reflects, easy, reflected)
+
+
+def _gammaln_right(x: Number) -> Number:
+    """log|Γ(x)| for x ≥ −½."""
+    low, unit = x < 0.5, x < 1.5
+    # log Γ(2 + t) = t·Q(t); x = 2 + t + k reaches |t| ≤ ½ with the product of k factors.
+    factors = low.where(abs(x * (x + 1.0)), unit.where(x, 1.0))
+    t = low.where(x, unit.where(x - 1.0, x - 2.0))
+    for k in range(1, STIRLING_FROM - 2):
+        beyond = x >= k + 1.5
+        factors = beyond.where(factors * (x - float(k)), factors)
+        t = beyond.where(x - float(k + 2), t)
+    large = x >= STIRLING_FROM - 0.5
+    logarithm = log(large.where(x, factors))
+    centre = polynomial(t, fitted("gammaln", x)) * t
+    below = centre + unit.where(-logarithm, logarithm)
+    inverse = 1.0 / x
+    series = polynomial(inverse * inverse, fitted("stirling", x)) * inverse
+    above = fma(x - 0.5, logarithm - 1.0, series + (constant("half_log_2pi", x) - 0.5))
+    return large.where(above, below)
+
+
+def digamma(x: Number) -> Number:
+    """d/dx log Γ(x); −∞ at 0, ∞ at −0, NaN at negative integers. Absolute accuracy at its zeros."""
+    negative = x < 0.0
+    easy = _digamma_right(negative.where(1.0 - x, x))
+
+    def reflected() -> Number:
+        # ψ(1 − x) − ψ(x) = π·cot πx
+        other = easy - constant("pi", x) * cot_pi(x)
+        pole = x.call("rint").equals(x)
+        return negative.where(pole.where(x.like(float("nan")), other), easy)
+
+    result = unless_rare(negative, easy, reflected)
+    return x.equals(0.0).where(-1.0 / x, result)
+
+
+def _digamma_right(x: Number) -> Number:
+    """ψ(x) for x > 0: ψ(x) = ψ(x + 8) − Σ 1/(x + k), the sum as one fraction."""
+    low = x < float(STIRLING_FROM)
+    numerator, denominator = x.like(0.0), x.like(1.0)
+    start = low.where(x, 1.0)
+    for k in range(STIRLING_FROM):
+        factor = start + float(k)
+        numerator = fma(numerator, factor, denominator)
+        denominator = denominator * factor
+    y = low.where(x + float(STIRLING_FROM), x)
+    inverse = 1.0 / y
+    square = inverse * inverse
+    series = fma(polynomial(square, fitted("digamma", x)), square, 0.5 * inverse)
+    result = log(y) - series
+    return low.where(result - numerator / denominator, result)
+
+
+def trigamma(x: Number) -> Number:
+    """d²/dx² log Γ(x); ∞ at 0, −1, −2, …"""
+    negative = x < 0.0
+    easy = _trigamma_right(negative.where(1.0 - x, x))
+
+    def reflected() -> Number:
+        # ψ′(x) + ψ′(1 − x) = (π/sin πx)²
+        ratio = constant("pi", x) / sin_pi(x)
+        return negative.where(ratio * ratio - easy, easy)
+
+    result = unless_rare(negative, easy, reflected)
+    return x.equals(0.0).where(x.like(INFINITY), result)
+
+
+def _trigamma_right(x: Number) -> Number:
+    """ψ′(x) for x > 0: ψ′(x) = ψ′(x + 8) + Σ 1/(x + k)²."""
+    low = x < float(STIRLING_FROM)
+    numerator, denominator = x.like(0.0), x.like(1.0)
+    start = low.where(x, 1.0)
+    for k in range(STIRLING_FROM):
+        factor = start + float(k)
+        square = factor * factor
+        numerator = fma(numerator, square, denominator)
+        denominator = denominator * square
+    y = low.where(x + float(STIRLING_FROM), x)
+    inverse = 1.0 / y
+    square = inverse * inverse
+    series = polynomial(square, fitted("trigamma", x)) * square * inverse
+    result = inverse + (0.5 * square + series)
+    return low.where(numerator / denominator + result, result)
