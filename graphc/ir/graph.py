@@ -30,6 +30,10 @@ class AbstractOp(abc.ABC):
         Written in NumPy: the reverse pass runs it on traced values, tests on arrays.
         """
 
+    def stays_finite(self) -> bool:
+        """Whether finite operands give finite results, apart from overflow of sums and products."""
+        return True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:

@@ -45,6 +45,11 @@ class AbstractTraced(abc.ABC):
     def apply(self, op: AbstractOp, args: tuple[Any, ...]) -> Any:
         """Record `op(*args)` in the program that is being traced."""
 
+    @property
+    @abc.abstractmethod
+    def finite(self) -> bool:
+        """Whether the value is finite whenever the inputs of the program are (see `ir/finite.py`)."""
+
 
 def apply(op: AbstractOp, *args: Any) -> Any:
     """`op` on values: recorded if one of them is traced, evaluated in NumPy otherwise."""
@@ -65,9 +70,12 @@ class AbstractElementwise(AbstractOp):
     numpy: ClassVar[np.ufunc | None] = None
     special: ClassVar[str | None] = None  # name in scipy.special, where NumPy has no such ufunc
     expression: ClassVar[str]  # SymPy expression in x (and y, z): meaning and derivative
+    # Stable forms of SymPy's derivatives, in x, y, z and the result r; ops/derive.py proves them equal.
+    gradients: ClassVar[tuple[str | None, ...] | None] = None
     numba: ClassVar[str]  # Python expression over {0}, {1}, {2}, legal in numba.njit code
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-3.0, 3.0),)  # where tests draw operands
     differentiable: ClassVar[bool] = True
+    finite: ClassVar[bool] = True  # whether finite operands give a finite result
 
     def infer(self, *args: ArrayType) -> ArrayType:
         if len(args) != self.arity:
@@ -90,13 +98,20 @@ class AbstractElementwise(AbstractOp):
             raise NotImplementedError(f"{self.name} must define evaluate")
         return self.numpy(*args)
 
+    def stays_finite(self) -> bool:
+        return self.finite
+
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        """The template `numba` for operands of these dtypes."""
+        return self.numba
+
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        """g times the local gradients that SymPy derived from `expression`."""
+        """g times the local gradients that SymPy derived from `expression`; 0 where g is 0."""
         if not self.differentiable:
             return (None,) * len(args)
-        from graphc.ops.derivatives import local_gradients
+        from graphc.ops.elementwise.cotangents import contributions
 
-        return tuple(None if d is None else g * d for d in local_gradients(self.name, y, *args))
+        return contributions(self.name, g, y, args)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ class Const(AbstractOp):
     def evaluate(self, *args: Any) -> Any:
         return self.value
 
+    def stays_finite(self) -> bool:
+        return self.dtype.kind != "f" or bool(np.isfinite(self.value).all())
+
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return ()
 

@@ -34,6 +34,7 @@ class Trace:
     captured: dict[int, tuple[Any, Node]] = field(default_factory=dict)
     open: bool = True
     writes: int = 0  # in-place changes so far: views read their base again after one
+    finite: dict[Node, bool] = field(default_factory=dict)  # what ir/finite.py found out so far
     source: str | None = None  # set while derived code runs: the line of the operation it derives from
 
     def new_input(self, type_: ArrayType) -> Node:

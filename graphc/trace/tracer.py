@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, TraceError, UnsupportedError, located
 from graphc.ir.dims import Dim, SymbolicDim, product
+from graphc.ir.finite import is_finite
 from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import TupleType, dtype_name, type_of
 from graphc.ops.base import AbstractTraced
@@ -68,6 +69,10 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     @property
     def nbytes(self) -> Dim:
         return self.size * self.itemsize
+
+    @property
+    def finite(self) -> bool:
+        return is_finite(self.node, self.trace.finite)
 
     def __repr__(self) -> str:
         return f"<traced {self.node.type}>"

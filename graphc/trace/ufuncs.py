@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError, UnsupportedError, located
+from graphc.errors import DTypeError, ShapeError, UnsupportedError, located
 from graphc.ir.dims import Dim
+from graphc.ir.types import DTYPE_NAMES
 from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP, AbstractElementwise
 from graphc.trace.context import user_line_with_text
 from graphc.trace.tracer import Tracer, as_tracer, record
 
 # ufuncs that are not elementwise primitives: matmul, divmod, positive, …
+# Each takes the operands and the options given (dtype, casting), without out and where.
 COMPOSED: dict[np.ufunc, Callable[..., Any]] = {}
 # ufunc methods: (ufunc, "reduce") and so on.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
@@ -31,74 +33,155 @@ def composed(*ufuncs: np.ufunc) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What NumPy's `ufunc` means on operands of which at least one is traced."""
-    from graphc.trace import numpy_functions  # noqa: F401  (fills the tables)
+    """What NumPy's `ufunc` means on operands of which at least one is traced.
+
+    `out=` stores into a traced array; `where=` needs `out=`, whose elements stay where it is false.
+    """
+    from graphc.trace import numpy_functions, ufunc_rules  # noqa: F401  (fill the tables)
 
     if method != "__call__":
         implementation = METHODS.get((ufunc, method))
         if implementation is None:
-            raise unsupported(f"numpy.{ufunc.__name__}.{method}")
+            raise unsupported(f"{full_name(ufunc)}.{method}")
         return implementation(*args, **kwargs)
+    mask, out = kwargs.get("where", True), kwargs.get("out")
+    rest = {name: value for name, value in kwargs.items() if name not in ("where", "out")}
+    operands, out = (args, out) if out is not None else (args[: ufunc.nin], args[ufunc.nin :])
+    if ufunc.nout > 1 and out:
+        raise unsupported(f"{full_name(ufunc)} with out=")
+    result = _call(ufunc, operands, rest)
+    if not out or out[0] is None:
+        if mask is not True:
+            raise unsupported(f"{full_name(ufunc)} with where= and no out=: the rest would be uninitialised")
+        return result
+    return write_out(ufunc, out[0], result, mask, rest.get("casting", "same_kind"))
+
+
+def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if ufunc in COMPOSED:
-        return COMPOSED[ufunc](*args, **kwargs)
+        return COMPOSED[ufunc](*operands, **options)
     op = UFUNC_TO_OP.get(ufunc) or SPECIAL_TO_OP.get(ufunc.__name__)
     if op is None:
-        raise unsupported(f"{'numpy' if hasattr(np, ufunc.__name__) else 'scipy.special'}.{ufunc.__name__}")
-    where, out, dtype = kwargs.pop("where", True), kwargs.pop("out", None), kwargs.pop("dtype", None)
-    kwargs.pop("casting", None), kwargs.pop("order", None)
-    if kwargs or where is not True:
-        names = ", ".join([*kwargs] + ["where"] * (where is not True))
-        raise unsupported(f"numpy.{ufunc.__name__} with {names}=")
-    result = elementwise(op(), *args, ufunc=ufunc, dtype=dtype)
-    return result if out is None else write_out(out[0], result)
+        raise unsupported(full_name(ufunc))
+    unknown = options.keys() - {"dtype", "casting", "order", "subok"}
+    if unknown:
+        raise unsupported(f"{full_name(ufunc)} with {', '.join(sorted(unknown))}=")
+    return elementwise(
+        op(),
+        *operands,
+        ufunc=ufunc,
+        dtype=options.get("dtype"),
+        casting=options.get("casting", "same_kind"),
+    )
 
 
-def write_out(out: Any, result: Any) -> Any:
-    """NumPy's out=: the traced array `out` now holds `result`."""
+def full_name(ufunc: np.ufunc) -> str:
+    """`numpy.add`, `scipy.special.erf`."""
+    return f"{'numpy' if getattr(np, ufunc.__name__, None) is ufunc else 'scipy.special'}.{ufunc.__name__}"
+
+
+def write_out(ufunc: np.ufunc, out: Any, result: Any, mask: Any, casting: Any) -> Any:
+    """NumPy's out=: the traced array `out` now holds `result` where `mask` is true."""
+    from graphc.trace.indexing import store
+
     if not isinstance(out, Tracer):
-        raise unsupported("out= a concrete array")
-    out[...] = result
+        raise unsupported(f"{full_name(ufunc)} with out= a concrete array")
+    if not np.can_cast(result.dtype, out.dtype, casting):
+        raise dtype_error(
+            f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {out.dtype!r} "
+            f"with casting rule '{casting}'"
+        )
+    result = cast(result, out.dtype)
+    store(ufunc, out, result if mask is True else np.where(mask, result, out))
     return out
 
 
-def elementwise(op: AbstractElementwise, *args: Any, ufunc: np.ufunc | None = None, dtype: Any = None) -> Any:
+def elementwise(
+    op: AbstractElementwise,
+    *args: Any,
+    ufunc: np.ufunc | None = None,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Any:
     """`op` on operands converted and broadcast as NumPy does."""
-    operands = tuple(as_tracer(arg) for arg in args)
-    dtypes = loop_dtypes(ufunc if ufunc is not None else op.numpy, operands, dtype)
-    shape = broadcast_shapes(*(operand.shape for operand in operands))
-    ready = (broadcast_to(cast(x, t), shape) for x, t in zip(operands, dtypes, strict=True))
-    return record(op, *ready)
+    operands = tuple(arg if type(arg) in (int, float) else as_tracer(arg) for arg in args)
+    known = outside_range(ufunc, operands)
+    if known is not None:
+        return known
+    dtypes = loop_dtypes(ufunc if ufunc is not None else op.numpy, operands, dtype, casting)
+    converted = tuple(cast(x, t) for x, t in zip(operands, dtypes, strict=True))
+    shape = broadcast_shapes(*(operand.shape for operand in converted))
+    return record(op, *(broadcast_to(x, shape) for x in converted))
+
+
+COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+
+
+def outside_range(ufunc: np.ufunc | None, operands: tuple[Any, ...]) -> Any:
+    """The constant answer of comparing an integer array with a Python integer that its dtype cannot hold."""
+    if ufunc not in COMPARISONS or {type(x) for x in operands} != {int, Tracer}:
+        return None
+    (value,) = (x for x in operands if type(x) is int)
+    (x,) = (x for x in operands if type(x) is Tracer)
+    if x.dtype.kind not in "iu" or np.iinfo(x.dtype).min <= value <= np.iinfo(x.dtype).max:
+        return None
+    zeros = (np.zeros((), x.dtype) if type(operand) is Tracer else operand for operand in operands)
+    return broadcast_to(np.bool_(ufunc(*zeros)), x.shape)
 
 
 def loop_dtypes(
-    ufunc: np.ufunc | None, operands: tuple[Tracer, ...], dtype: Any = None
+    ufunc: np.ufunc | None, operands: tuple[Any, ...], dtype: Any = None, casting: Any = "same_kind"
 ) -> tuple[np.dtype, ...]:
     """The operand dtypes of the loop NumPy picks; Python scalars adapt (NEP 50)."""
     if ufunc is None:
         return tuple(np.result_type(*(promotable(x) for x in operands)) for _ in operands)
-    types = tuple(x.weak if x.weak in (int, float) else x.dtype for x in operands)
-    free = (*types, *(None,) * ufunc.nout)
+    types = tuple(promotion_type(x) for x in operands)
+    given = {} if dtype is None else {"signature": (*(None for _ in operands), np.dtype(dtype))}
     try:
-        if dtype is None:
-            resolved = ufunc.resolve_dtypes(free)
-        else:
-            wanted = (*(None for _ in operands), *(np.dtype(dtype),) * ufunc.nout)
-            resolved = ufunc.resolve_dtypes(free, signature=wanted)
+        resolved = ufunc.resolve_dtypes((*types, *(None,) * ufunc.nout), casting=casting, **given)
     except TypeError as error:
-        raise unsupported(f"{ufunc.__name__} of {', '.join(str(t) for t in types)} ({error})") from None
+        named = ", ".join(t.__name__ if isinstance(t, type) else str(t) for t in types)
+        raise dtype_error(f"{full_name(ufunc)} of {named}: {error}") from None
+    strange = [t for t in resolved if t not in DTYPE_NAMES.values()]
+    if strange:
+        named = ", ".join(t.__name__ if isinstance(t, type) else str(t) for t in types)
+        raise dtype_error(
+            f"{full_name(ufunc)} of {named} computes in {strange[0]}, which graphc does not",
+            "Convert the operands first: x.astype(np.float32).",
+        )
     return tuple(resolved[: len(operands)])
 
 
-def promotable(x: Tracer) -> Any:
+def promotion_type(x: Any) -> Any:
+    """What resolve_dtypes should see: the dtype, or int or float for a Python scalar."""
+    if isinstance(x, Tracer):
+        return x.weak if x.weak in (int, float) else x.dtype
+    return type(x)
+
+
+def promotable(x: Any) -> Any:
     """What np.result_type should see: the dtype, or a Python scalar for a weak operand."""
+    if type(x) in (int, float):
+        return x
+    x = as_tracer(x)
     return x.weak(1) if x.weak in (int, float) else x.dtype
 
 
+def dtype_error(message: str, remedy: str | None = None) -> DTypeError:
+    """A `DTypeError` at the user's line."""
+    return DTypeError(located(message, user_line_with_text(), remedy))
+
+
 def cast(x: Any, dtype: Any) -> Any:
-    """`x` converted to `dtype`, as astype does; the same value if it has that dtype already."""
+    """`x` converted to `dtype`, as astype does; the same value if it has that dtype already.
+
+    A Python number becomes a constant; OverflowError where an integer does not fit.
+    """
     from graphc.ops.cast import Cast
 
     dtype = np.dtype(dtype)
+    if type(x) in (bool, int, float):
+        return as_tracer(np.asarray(x, dtype))
     x = as_tracer(x)
     if x.dtype == dtype:
         return x if x.weak is None else Tracer(x.trace, x.node)

@@ -1,0 +1,121 @@
+"""ufuncs built from other ops, and the methods of ufuncs: reduce, accumulate, outer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ops import elementwise as _elementwise  # noqa: F401  (registers the ops)
+from graphc.ops.base import UFUNC_TO_OP
+from graphc.ops.elementwise.power import Power
+from graphc.ops.leaf import Const
+from graphc.trace.context import user_line_with_text
+from graphc.trace.tracer import Tracer, as_tracer
+from graphc.trace.ufuncs import COMPOSED, METHODS, cast, composed, elementwise, loop_dtypes
+
+
+@composed(np.power)
+def power(x: Any, y: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """xʸ; for constant y by the square, products or root that NumPy itself uses or that are as exact.
+
+    x², x³, x⁴ and x⁵ as products err by at most 2 units in the last place, like a library's pow. x^½ is √x as
+    in NumPy's `**`: NaN, not ∞, at -∞.
+    """
+    operands = tuple(arg if type(arg) in (int, float) else as_tracer(arg) for arg in (x, y))
+    to, _ = loop_dtypes(np.power, operands, dtype, casting)
+    exponent = constant_of(y)
+    if exponent is None or constant_of(x) is not None:
+        return elementwise(Power(), x, y, ufunc=np.power, dtype=dtype, casting=casting)
+    if to.kind in "iu" and exponent < 0:
+        raise ValueError(
+            f"Integers to negative integer powers are not allowed.\n  at {user_line_with_text()}"
+        )
+    short = fixed_power(cast(x, to), exponent)
+    if short is None:
+        return elementwise(Power(), x, y, ufunc=np.power, dtype=dtype, casting=casting)
+    return short
+
+
+def fixed_power(x: Any, exponent: float) -> Any:
+    """xⁿ by cheaper ops, or None where there are none that are as exact."""
+    whole = x.dtype.kind in "iu"
+    if exponent == 1:
+        return x
+    if exponent == 2:
+        return np.square(x)
+    if exponent == -1:
+        return np.reciprocal(x)
+    if exponent == 0.5:
+        return np.sqrt(x)
+    if exponent in ((3, 4, 5, 6, 7, 8) if whole else (3, 4, 5)):
+        half = fixed_power(x, exponent // 2)
+        return np.square(half) * x if exponent % 2 else np.square(half)
+    return None
+
+
+def constant_of(value: Any) -> float | None:
+    """The number that a Python scalar, a 0-d array or a traced constant is."""
+    if type(value) in (int, float):
+        return float(value) if abs(value) < 2**53 else None
+    if isinstance(value, Tracer) and isinstance(value.node.op, Const) and value.shape == ():
+        return float(value.node.op.value)
+    if isinstance(value, np.number | np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
+        return float(value)
+    return None
+
+
+@composed(np.float_power)
+def float_power(x: Any, y: Any, **options: Any) -> Any:
+    """xʸ in f64."""
+    return np.power(cast(x, np.float64), cast(y, np.float64), **options)
+
+
+@composed(np.positive, np.conjugate)
+def identity(x: Any, **options: Any) -> Any:
+    """x itself: numbers are real here."""
+    x = as_tracer(x)
+    (dtype,) = loop_dtypes(np.positive, (x,), **options)
+    return cast(x, dtype)
+
+
+@composed(np.divmod)
+def divmod_(x: Any, y: Any, **options: Any) -> Any:
+    """⌊x/y⌋ and the remainder x - y⌊x/y⌋."""
+    return np.floor_divide(x, y, **options), np.remainder(x, y, **options)
+
+
+@composed(np.modf)
+def modf(x: Any, **options: Any) -> Any:
+    """Fractional part, with the sign of x, and integral part of x."""
+    whole = np.trunc(x, **options)
+    difference = np.where(np.isinf(x), np.zeros((), whole.dtype), x - whole)
+    return np.copysign(difference, x), whole
+
+
+for _alias, _ufunc in ((np.degrees, np.rad2deg), (np.radians, np.deg2rad)):
+    COMPOSED[_alias] = _ufunc
+
+
+def _outer(ufunc: np.ufunc) -> Any:
+    def outer(a: Any, b: Any, **options: Any) -> Any:
+        a, b = as_tracer(a), as_tracer(b)
+        return ufunc(np.reshape(a, (*a.shape, *(1,) * b.ndim)), b, **options)
+
+    return outer
+
+
+def _through(function: Any, default_axis: int) -> Any:
+    def method(x: Any, axis: Any = default_axis, dtype: Any = None, **options: Any) -> Any:
+        return function(x, axis=axis, **({} if dtype is None else {"dtype": dtype}), **options)
+
+    return method
+
+
+for _ufunc in (*UFUNC_TO_OP, *COMPOSED):
+    if _ufunc.nin == 2 and _ufunc.signature is None:
+        METHODS[_ufunc, "outer"] = _outer(_ufunc)
+METHODS |= {
+    (np.add, "accumulate"): _through(np.cumsum, 0),
+    (np.multiply, "accumulate"): _through(np.cumprod, 0),
+}
