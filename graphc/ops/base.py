@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Item
 from graphc.ir.types import ArrayType
 
@@ -44,6 +45,11 @@ class AbstractTraced(abc.ABC):
     @abc.abstractmethod
     def apply(self, op: AbstractOp, args: tuple[Any, ...]) -> Any:
         """Record `op(*args)` in the program that is being traced."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[Dim, ...]:
+        """The sizes of the axes."""
 
     @property
     @abc.abstractmethod

@@ -22,342 +22,232 @@ def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
 
 def absolute(r: Any, x: Any) -> tuple[Any, ...]:
     """r = Abs(x)"""
-    return (
-        np.sign(x),
-    )
+    return (np.sign(x),)
 
 
 def add(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x + y"""
-    return (
-        1,
-        1,
-    )
+    return (1, 1)
 
 
 def arccos(r: Any, x: Any) -> tuple[Any, ...]:
     """r = acos(x)"""
-    return (
-        -1 / np.sqrt((1 - x) * (1 + x)),
-    )
+    return (-1 / np.sqrt((1 - x) * (1 + x)),)
 
 
 def arccosh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = acosh(x)"""
-    return (
-        1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),
-    )
+    return (1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),)
 
 
 def arcsin(r: Any, x: Any) -> tuple[Any, ...]:
     """r = asin(x)"""
-    return (
-        1 / np.sqrt((1 - x) * (1 + x)),
-    )
+    return (1 / np.sqrt((1 - x) * (1 + x)),)
 
 
 def arcsinh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = asinh(x)"""
-    return (
-        1 / np.hypot(1, x),
-    )
+    return (1 / np.hypot(1, x),)
 
 
 def arctan(r: Any, x: Any) -> tuple[Any, ...]:
     """r = atan(x)"""
-    return (
-        1 / (1 + x ** 2),
-    )
+    return (1 / (1 + x**2),)
 
 
 def arctan2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = atan2(x, y)"""
-    return (
-        y / np.hypot(x, y) / np.hypot(x, y),
-        -x / np.hypot(x, y) / np.hypot(x, y),
-    )
+    return (y / np.hypot(x, y) / np.hypot(x, y), -x / np.hypot(x, y) / np.hypot(x, y))
 
 
 def arctanh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = atanh(x)"""
-    return (
-        1 / ((1 - x) * (1 + x)),
-    )
+    return (1 / ((1 - x) * (1 + x)),)
 
 
 def cbrt(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sign(x)*Abs(x)**(1/3)"""
-    return (
-        0.3333333333333333 / r ** 2,
-    )
+    return (0.3333333333333333 / r**2,)
 
 
 def copysign(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = Abs(x)*sign(y)"""
-    return (
-        np.sign(x) * np.copysign(1, y),
-        None,
-    )
+    return (np.sign(x) * np.copysign(1, y), None)
 
 
 def cos(r: Any, x: Any) -> tuple[Any, ...]:
     """r = cos(x)"""
-    return (
-        -np.sin(x),
-    )
+    return (-np.sin(x),)
 
 
 def cosh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = cosh(x)"""
-    return (
-        np.sinh(x),
-    )
+    return (np.sinh(x),)
 
 
 def deg2rad(r: Any, x: Any) -> tuple[Any, ...]:
     """r = x*(pi/180)"""
-    return (
-        0.017453292519943295,
-    )
+    return (0.017453292519943295,)
 
 
 def divide(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x/y"""
-    return (
-        1 / y,
-        -r * (1 / y),
-    )
+    return (1 / y, -r * (1 / y))
 
 
 def exp(r: Any, x: Any) -> tuple[Any, ...]:
     """r = exp(x)"""
-    return (
-        r,
-    )
+    return (r,)
 
 
 def exp2(r: Any, x: Any) -> tuple[Any, ...]:
     """r = 2**x"""
-    return (
-        0.6931471805599453 * r,
-    )
+    return (0.6931471805599453 * r,)
 
 
 def expm1(r: Any, x: Any) -> tuple[Any, ...]:
     """r = exp(x) - 1"""
-    return (
-        r + 1,
-    )
+    return (r + 1,)
 
 
 def fabs(r: Any, x: Any) -> tuple[Any, ...]:
     """r = Abs(x)"""
-    return (
-        np.sign(x),
-    )
+    return (np.sign(x),)
 
 
 def fmax(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = Max(x, y)"""
-    return (
-        np.heaviside(x - y, 0.5),
-        np.heaviside(-x + y, 0.5),
-    )
+    return (np.heaviside(x - y, 0.5), np.heaviside(-x + y, 0.5))
 
 
 def fmin(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = Min(x, y)"""
-    return (
-        np.heaviside(-x + y, 0.5),
-        np.heaviside(x - y, 0.5),
-    )
+    return (np.heaviside(-x + y, 0.5), np.heaviside(x - y, 0.5))
 
 
 def fmod(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x - y*trunc(x/y)"""
-    return (
-        1,
-        -np.trunc(x / y),
-    )
+    return (1, -np.trunc(x / y))
 
 
 def hypot(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = sqrt(x**2 + y**2)"""
-    return (
-        select(r != 0, x / r, 0.0),
-        select(r != 0, y / r, 0.0),
-    )
+    return (select(r != 0, x / r, 0.0), select(r != 0, y / r, 0.0))
 
 
 def ldexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x*2**y"""
-    return (
-        np.ldexp(1.0, y),
-        None,
-    )
+    return (np.ldexp(1.0, y), None)
 
 
 def log(r: Any, x: Any) -> tuple[Any, ...]:
     """r = log(x)"""
-    return (
-        1 / x,
-    )
+    return (1 / x,)
 
 
 def log10(r: Any, x: Any) -> tuple[Any, ...]:
     """r = log(x)/log(10)"""
-    return (
-        0.4342944819032518 / x,
-    )
+    return (0.4342944819032518 / x,)
 
 
 def log1p(r: Any, x: Any) -> tuple[Any, ...]:
     """r = log(1 + x)"""
-    return (
-        1 / (1 + x),
-    )
+    return (1 / (1 + x),)
 
 
 def log2(r: Any, x: Any) -> tuple[Any, ...]:
     """r = log(x)/log(2)"""
-    return (
-        1.4426950408889634 / x,
-    )
+    return (1.4426950408889634 / x,)
 
 
 def logaddexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = log(exp(x) + exp(y))"""
-    return (
-        np.exp(x - r),
-        np.exp(y - r),
-    )
+    return (np.exp(x - r), np.exp(y - r))
 
 
 def logaddexp2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = log(2**x + 2**y)/log(2)"""
-    return (
-        np.exp2(x - r),
-        np.exp2(y - r),
-    )
+    return (np.exp2(x - r), np.exp2(y - r))
 
 
 def maximum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = Max(x, y)"""
-    return (
-        np.heaviside(x - y, 0.5),
-        np.heaviside(-x + y, 0.5),
-    )
+    return (np.heaviside(x - y, 0.5), np.heaviside(-x + y, 0.5))
 
 
 def minimum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = Min(x, y)"""
-    return (
-        np.heaviside(-x + y, 0.5),
-        np.heaviside(x - y, 0.5),
-    )
+    return (np.heaviside(-x + y, 0.5), np.heaviside(x - y, 0.5))
 
 
 def mul_or_zero(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x*y"""
-    return (
-        y,
-        x,
-    )
+    return (y, x)
 
 
 def multiply(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x*y"""
-    return (
-        y,
-        x,
-    )
+    return (y, x)
 
 
 def negative(r: Any, x: Any) -> tuple[Any, ...]:
     """r = -x"""
-    return (
-        -1,
-    )
+    return (-1,)
 
 
 def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x**y"""
-    return (
-        apply(ALL_OPS['mul_or_zero'](), y, x ** (y - 1)),
-        apply(ALL_OPS['mul_or_zero'](), r, np.log(x)),
-    )
+    return (apply(ALL_OPS["mul_or_zero"](), y, x ** (y - 1)), apply(ALL_OPS["mul_or_zero"](), r, np.log(x)))
 
 
 def rad2deg(r: Any, x: Any) -> tuple[Any, ...]:
     """r = x*(180/pi)"""
-    return (
-        57.29577951308232,
-    )
+    return (57.29577951308232,)
 
 
 def reciprocal(r: Any, x: Any) -> tuple[Any, ...]:
     """r = 1/x"""
-    return (
-        -r ** 2,
-    )
+    return (-r * r,)
 
 
 def remainder(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x - y*floor(x/y)"""
-    return (
-        1,
-        -np.floor(x / y),
-    )
+    return (1, -np.floor(x / y))
 
 
 def sin(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sin(x)"""
-    return (
-        np.cos(x),
-    )
+    return (np.cos(x),)
 
 
 def sinh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sinh(x)"""
-    return (
-        np.cosh(x),
-    )
+    return (np.cosh(x),)
 
 
 def sqrt(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sqrt(x)"""
-    return (
-        0.5 / r,
-    )
+    return (0.5 / r,)
 
 
 def square(r: Any, x: Any) -> tuple[Any, ...]:
     """r = x**2"""
-    return (
-        2 * x,
-    )
+    return (2 * x,)
 
 
 def subtract(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x - y"""
-    return (
-        1,
-        -1,
-    )
+    return (1, -1)
 
 
 def tan(r: Any, x: Any) -> tuple[Any, ...]:
     """r = tan(x)"""
-    return (
-        r ** 2 + 1,
-    )
+    return (r**2 + 1,)
 
 
 def tanh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = tanh(x)"""
-    return (
-        1 - r ** 2,
-    )
+    return (1 - r**2,)
 
 
 RULES: dict[str, Callable[..., tuple[Any, ...]]] = {

@@ -10,52 +10,18 @@ from __future__ import annotations
 
 import ast
 import random
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import sympy
 
 from graphc.ops import elementwise  # noqa: F401  (registers the ops)
 from graphc.ops.base import ALL_OPS, AbstractElementwise
 
 OPERANDS = ("x", "y", "z")
-SYMBOLS = {name: sympy.Symbol(name, real=True) for name in (*OPERANDS, "r")}
+NAMES = (*OPERANDS, "r")
 DIGITS = 50
 
-
-class _Step(sympy.Function):  # type: ignore[misc]
-    """A function whose derivative is 0 where it has one."""
-
-    def fdiff(self, argindex: int = 1) -> Any:
-        return sympy.Integer(0)
-
-    def _eval_evalf(self, prec: int) -> Any:
-        return self.rounded(self.args[0].evalf(prec)) if self.args[0].is_number else None
-
-
-class floor(_Step):
-    rounded = staticmethod(sympy.floor)
-
-
-class trunc(_Step):
-    rounded = staticmethod(lambda x: sympy.sign(x) * sympy.floor(abs(x)))
-
-
-# What names in expressions and gradients mean to SymPy, where that is not SymPy's function of that name.
-MEANING: dict[str, Any] = {
-    **SYMBOLS,
-    "floor": floor,
-    "trunc": trunc,
-    "hypot": lambda a, b: sympy.sqrt(a**2 + b**2),
-    "expm1": lambda a: sympy.exp(a) - 1,
-    "log1p": lambda a: sympy.log(1 + a),
-    "exp2": lambda a: sympy.Integer(2) ** a,
-    "expit": lambda a: 1 / (1 + sympy.exp(-a)),
-    "copysign": lambda a, b: abs(a) * sympy.sign(b),
-    "ldexp": lambda a, n: a * 2**n,
-    "mul_or_zero": lambda a, b: a * b,
-    "select": lambda condition, a, b: a,
-}
 # How SymPy's functions are called in NumPy; every other name is an op that NumPy lacks.
 NUMPY_NAMES = {
     "Abs": "absolute",
@@ -64,10 +30,53 @@ NUMPY_NAMES = {
 }
 
 
+@cache
+def symbol(name: str) -> Any:
+    """The real SymPy symbol of an operand or of the result r."""
+    import sympy
+
+    return sympy.Symbol(name, real=True)
+
+
+@cache
+def meanings() -> dict[str, Any]:
+    """What names in expressions and gradients mean to SymPy, where that is not its function of that name."""
+    import sympy
+
+    def step(name: str, rounded: Any) -> Any:
+        """A function with derivative 0, wherever it has one."""
+
+        def evaluate(self: Any, precision: int) -> Any:
+            return rounded(self.args[0].evalf(precision)) if self.args[0].is_number else None
+
+        def fdiff(self: Any, argindex: int = 1) -> Any:
+            return sympy.Integer(0)
+
+        body = {"fdiff": fdiff, "_eval_evalf": evaluate}
+        return type(name, (sympy.Function,), body)
+
+    return {
+        **{name: symbol(name) for name in NAMES},
+        "floor": step("floor", sympy.floor),
+        "trunc": step("trunc", lambda x: sympy.sign(x) * sympy.floor(abs(x))),
+        "hypot": lambda a, b: sympy.sqrt(a**2 + b**2),
+        "expm1": lambda a: sympy.exp(a) - 1,
+        "log1p": lambda a: sympy.log(1 + a),
+        "exp2": lambda a: sympy.Integer(2) ** a,
+        "expit": lambda a: 1 / (1 + sympy.exp(-a)),
+        "copysign": lambda a, b: abs(a) * sympy.sign(b),
+        "ldexp": lambda a, n: a * 2**n,
+        "mul_or_zero": lambda a, b: a * b,
+        "select": lambda condition, a, b: a,
+    }
+
+
 def derivatives_of(op: type[AbstractElementwise]) -> tuple[str | None, ...]:
     """NumPy expressions, in the operands and the result r, of the local gradients of `op`."""
-    expression = sympy.sympify(op.expression, locals=MEANING)
-    derived = tuple(_clean(sympy.diff(expression, SYMBOLS[name])) for name in OPERANDS[: op.arity])
+    import sympy
+
+    expression = sympy.sympify(op.expression, locals=meanings())
+    derived = tuple(_clean(sympy.diff(expression, symbol(name))) for name in OPERANDS[: op.arity])
     stated = op.gradients if op.gradients is not None else tuple(map(_text_of, derived))
     for number, text in enumerate(stated):
         if text is not None and op.gradients is not None:
@@ -77,6 +86,8 @@ def derivatives_of(op: type[AbstractElementwise]) -> tuple[str | None, ...]:
 
 def _clean(derivative: Any) -> Any:
     """`derivative` without the impulses at jumps, which are no part of a gradient."""
+    import sympy
+
     return derivative.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
 
 
@@ -86,23 +97,26 @@ def _text_of(derivative: Any) -> str | None:
 
 def prove_equal(op: type[AbstractElementwise], expression: Any, derived: Any, text: str) -> None:
     """Compares a stated gradient with SymPy's at twenty random points of the domain, to forty digits."""
-    stated = sympy.sympify(text, locals=MEANING)
+    import sympy
+
+    stated = sympy.sympify(text, locals=meanings())
     generator = random.Random(0)
     for _ in range(20):
         point = {
-            SYMBOLS[name]: sympy.Float(generator.uniform(*bounds), DIGITS)
+            symbol(name): sympy.Float(generator.uniform(*bounds), DIGITS)
             for name, bounds in zip(OPERANDS, op.domain, strict=False)
         }
         result = expression.subs(point).evalf(DIGITS)
         expected = derived.subs(point).evalf(DIGITS)
-        found = stated.subs({**point, SYMBOLS["r"]: result}).evalf(DIGITS)
+        found = stated.subs({**point, symbol("r"): result}).evalf(DIGITS)
         if abs(found - expected) > sympy.Float(10) ** (10 - DIGITS) * (1 + abs(expected)):
             raise ArithmeticError(f"{op.name}: {text} is {found} at {point}, but SymPy derives {expected}")
 
 
 def in_numpy(text: str) -> str:
     """`text` with NumPy's functions and with constant parts evaluated, in the order it is written."""
-    return ast.unparse(_ToNumPy().visit(ast.parse(text, mode="eval")))
+    written = ast.unparse(_ToNumPy().visit(ast.parse(text, mode="eval"))).replace("'", '"')
+    return re.sub(r"(\w+) \*\* (\w+)", r"\1**\2", written)
 
 
 class _ToNumPy(ast.NodeTransformer):
@@ -110,7 +124,7 @@ class _ToNumPy(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         assert isinstance(node.func, ast.Name)
-        if not any(isinstance(n, ast.Name) and n.id in SYMBOLS for n in ast.walk(node)):
+        if not any(isinstance(n, ast.Name) and n.id in NAMES for n in ast.walk(node)):
             return self.fold(node)
         name = NUMPY_NAMES.get(node.func.id, node.func.id)
         arguments = [self.visit(argument) for argument in node.args]
@@ -125,16 +139,18 @@ class _ToNumPy(ast.NodeTransformer):
         return ast.Call(ast.Name(prefix + name), arguments, [])
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        if not any(isinstance(n, ast.Name) and n.id in SYMBOLS for n in ast.walk(node)):
+        if not any(isinstance(n, ast.Name) and n.id in NAMES for n in ast.walk(node)):
             return self.fold(node)
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return node if node.id in SYMBOLS else self.fold(node)
+        return node if node.id in NAMES else self.fold(node)
 
     @staticmethod
     def fold(node: ast.expr) -> ast.Constant:
         """The value of a constant expression: an integer, or the nearest float."""
+        import sympy
+
         value = sympy.sympify(ast.unparse(node))
         return ast.Constant(int(value) if value.is_Integer else float(value.evalf(40)))
 
@@ -171,10 +187,10 @@ def module_text() -> str:
             continue
         operands = OPERANDS[: op.arity]
         parameters = ", ".join(f"{p}: Any" for p in ("r", *operands))
-        values = "".join(f"        {text},\n" for text in derivatives_of(op))
+        values = ", ".join(map(str, derivatives_of(op))) + "," * (op.arity == 1)
         functions.append(
             f"\n\ndef {name}({parameters}) -> tuple[Any, ...]:\n"
-            f'    """r = {op.expression}"""\n    return (\n{values}    )\n'
+            f'    """r = {op.expression}"""\n    return ({values})\n'
         )
         rows.append(f'    "{name}": {name},\n')
     table = "\n\nRULES: dict[str, Callable[..., tuple[Any, ...]]] = {\n" + "".join(rows) + "}\n"

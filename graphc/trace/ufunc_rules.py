@@ -93,8 +93,7 @@ def modf(x: Any, **options: Any) -> Any:
     return np.copysign(difference, x), whole
 
 
-for _alias, _ufunc in ((np.degrees, np.rad2deg), (np.radians, np.deg2rad)):
-    COMPOSED[_alias] = _ufunc
+COMPOSED[np.degrees], COMPOSED[np.radians] = np.rad2deg, np.deg2rad
 
 
 def _outer(ufunc: np.ufunc) -> Any:
@@ -112,9 +111,8 @@ def _through(function: Any, default_axis: int) -> Any:
     return method
 
 
-for _ufunc in (*UFUNC_TO_OP, *COMPOSED):
-    if _ufunc.nin == 2 and _ufunc.signature is None:
-        METHODS[_ufunc, "outer"] = _outer(_ufunc)
+_elementwise_ufuncs: list[np.ufunc] = [*UFUNC_TO_OP, np.power, np.float_power, np.divmod]
+METHODS |= {(f, "outer"): _outer(f) for f in _elementwise_ufuncs if f.nin == 2}
 METHODS |= {
     (np.add, "accumulate"): _through(np.cumsum, 0),
     (np.multiply, "accumulate"): _through(np.cumprod, 0),

@@ -91,8 +91,10 @@ def write_out(ufunc: np.ufunc, out: Any, result: Any, mask: Any, casting: Any) -
             f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {out.dtype!r} "
             f"with casting rule '{casting}'"
         )
-    result = cast(result, out.dtype)
-    store(ufunc, out, result if mask is True else np.where(mask, result, out))
+    stored: Any = cast(result, out.dtype)
+    if mask is not True:
+        stored = np.where(mask, stored, out)  # type: ignore[call-overload]
+    store(ufunc, out, stored)
     return out
 
 
@@ -136,12 +138,16 @@ def loop_dtypes(
     if ufunc is None:
         return tuple(np.result_type(*(promotable(x) for x in operands)) for _ in operands)
     types = tuple(promotion_type(x) for x in operands)
-    given = {} if dtype is None else {"signature": (*(None for _ in operands), np.dtype(dtype))}
+    given: dict[str, Any] = (
+        {} if dtype is None else {"signature": (*(None for _ in operands), np.dtype(dtype))}
+    )
     try:
         resolved = ufunc.resolve_dtypes((*types, *(None,) * ufunc.nout), casting=casting, **given)
     except TypeError as error:
         named = ", ".join(t.__name__ if isinstance(t, type) else str(t) for t in types)
         raise dtype_error(f"{full_name(ufunc)} of {named}: {error}") from None
+    if resolved[-1] in DTYPE_NAMES.values():  # small integers looked at in f16 are the same numbers in f32
+        resolved = tuple(np.dtype(np.float32) if t == np.float16 else t for t in resolved)
     strange = [t for t in resolved if t not in DTYPE_NAMES.values()]
     if strange:
         named = ", ".join(t.__name__ if isinstance(t, type) else str(t) for t in types)

@@ -176,7 +176,7 @@ class Reciprocal(AbstractElementwise):
     arity = 1
     numpy = np.reciprocal
     expression = "1/x"
-    gradients = ("-r**2",)
+    gradients = ("-r*r",)
     numba = "1 / {0}"
     domain = ((0.5, 3.0),)
     finite = False

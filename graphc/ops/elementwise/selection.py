@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ops.base import AbstractElementwise, AbstractTraced, apply, register
+from graphc.ops.view import BroadcastTo
 
 
 def select(condition: Any, a: Any, b: Any) -> Any:
@@ -24,12 +25,11 @@ def select(condition: Any, a: Any, b: Any) -> Any:
 
 def filled(like: Any, value: float) -> Any:
     """`value` in the shape and dtype of `like`."""
-    from graphc.ops.view import BroadcastTo
-
     constant = np.asarray(value, like.dtype)
     if not isinstance(like, AbstractTraced):
         return np.full(np.shape(like), constant)
-    return constant if like.shape == () else like.apply(BroadcastTo(tuple(like.shape)), (constant,))
+    shape = tuple(like.shape)
+    return constant if shape == () else like.apply(BroadcastTo(shape), (constant,))
 
 
 @register
