@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import graphc.ops.elementwise
-import graphc.trace.ufunc_rules
+import graphc.ops.elementwise  # noqa: F401  (registers the ops)
 from graphc.errors import DTypeError
 from graphc.ir.interpret import interpret
 from graphc.ir.types import DTYPE_NAMES
