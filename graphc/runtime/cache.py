@@ -319,25 +319,30 @@ def _opened(directory: Path, create: bool) -> _Folder:
     """The directory, made if it is missing; OSError where someone else could write to it."""
     if create:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor: int | None = None
     if sys.platform == "win32":  # profile directories are private to their user by default
         if not directory.is_dir():
             raise FileNotFoundError(f"no directory {directory}")
-        return _Folder(directory, None)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
+    else:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
+        _check_open_directory(descriptor)
+    return _Folder(directory, descriptor)
+
+
+def _check_open_directory(descriptor: int) -> None:
+    """PermissionError, with the directory closed, unless it is this user's alone."""
     if reason := _foreign(os.fstat(descriptor)):
         os.close(descriptor)
         raise PermissionError(f"it is {reason}; make it yours alone (chmod 700) or set GRAPHC_CACHE_DIR")
-    return _Folder(directory, descriptor)
 
 
 def _foreign(status: os.stat_result) -> str:
     """Why someone else may have written this file or directory; empty where nobody could."""
-    if sys.platform == "win32":
-        return ""
-    if status.st_uid != os.geteuid():
-        return f"owned by user {status.st_uid}, not by {os.geteuid()}"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "writable by others"
+    if sys.platform != "win32":
+        if status.st_uid != os.geteuid():
+            return f"owned by user {status.st_uid}, not by {os.geteuid()}"
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return "writable by others"
     return ""
 
 

@@ -101,7 +101,7 @@ def parallel_address() -> int:
 
 def is_parallel() -> bool:
     """Whether this system has what the pool needs; if not, regions run in the calling thread."""
-    return sys.platform == "linux" and platform.machine() in MACHINES
+    return sys.platform == "linux" and sys.maxsize > 1 << 32 and platform.machine() in MACHINES
 
 
 def _loaded() -> _Native:

@@ -57,4 +57,8 @@ def _limit(group: Path, *, unified: bool) -> float:
 
 
 def _allowed() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if sys.platform == "linux":
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    return allowed

@@ -158,10 +158,16 @@ time.sleep(0.05)
 
 @parallel
 @pytest.mark.parametrize("fork", ["os.fork()", "ctypes.CDLL(None).fork()"])
-@pytest.mark.parametrize("before", ["", "two_threads_meet()", "time.sleep(0.05)"])
+@pytest.mark.parametrize("before", ["", "time.sleep(0.05)"])
 def test_a_forked_child_has_its_own_pool(fork, before):
     before = "pool.set_num_threads(2); two_threads_meet();" + before
     assert in_new_process(FORKED.format(fork=fork, before=before)) == "0 True"
+
+
+@parallel
+def test_a_forked_child_has_its_own_pool_on_kernels_that_cannot_wipe_pages():
+    before = "pool._MADV_WIPEONFORK = 9999; pool.set_num_threads(2); two_threads_meet()"
+    assert in_new_process(FORKED.format(fork="os.fork()", before=before)) == "0 True"
 
 
 @parallel
