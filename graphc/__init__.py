@@ -1,1 +1,70 @@
-"""graphc: symbolic differentiation and native code generation for NumPy functions."""
+"""Symbolic differentiation and native code generation for NumPy functions."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphc.api.compile import Compiled as Compiled
+    from graphc.api.compile import compile as compile
+    from graphc.api.create import full as full
+    from graphc.api.create import ones as ones
+    from graphc.api.create import zeros as zeros
+    from graphc.api.gradcheck import gradcheck as gradcheck
+    from graphc.api.transform import grad as grad
+    from graphc.api.transform import stop_gradient as stop_gradient
+    from graphc.api.transform import value_and_grad as value_and_grad
+    from graphc.api.transform import vjp as vjp
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it, imported on first use: `import graphc` costs nothing.
+_PUBLIC = {
+    "Compiled": "graphc.api.compile",
+    "compile": "graphc.api.compile",
+    "full": "graphc.api.create",
+    "grad": "graphc.api.transform",
+    "gradcheck": "graphc.api.gradcheck",
+    "ones": "graphc.api.create",
+    "stop_gradient": "graphc.api.transform",
+    "value_and_grad": "graphc.api.transform",
+    "vjp": "graphc.api.transform",
+    "zeros": "graphc.api.create",
+    **dict.fromkeys(
+        (
+            "ArgumentError",
+            "CompilationError",
+            "ConvergenceError",
+            "DTypeError",
+            "DifferentiationError",
+            "DonationError",
+            "GraphcError",
+            "LeakedTracerError",
+            "ParseError",
+            "ShapeError",
+            "TraceError",
+            "UnsupportedError",
+            "VerificationError",
+        ),
+        "graphc.errors",
+    ),
+}
+_MODULES = frozenset(("errors", "nn", "optim"))
+
+__all__ = [*_PUBLIC, *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"graphc.{name}")
+    else:
+        raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,207 @@
+"""From the arguments of a call to flat values: which are traced, which are static, which are refused."""
+
+from __future__ import annotations
+
+import array
+import enum
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from graphc.backends.base import ArgumentKind
+from graphc.errors import ArgumentError, DonationError, located
+from graphc.ir.types import DTYPE_NAMES, ArrayType
+from graphc.ops.base import AbstractTraced
+from graphc.trace.context import leaked, user_line_with_text
+
+_SUPPORTED = frozenset(DTYPE_NAMES.values())
+_PYTHON_KINDS: dict[type, ArgumentKind] = {float: "python float", int: "python int", bool: "python bool"}
+_PYTHON_DTYPES = {float: np.dtype(np.float64), int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
+_INT64 = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What is known of a traced argument before the call: part of the specialisation's key."""
+
+    kind: ArgumentKind
+    type: ArrayType
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """An argument that is part of the program. `key` compares types as well as values."""
+
+    key: Any
+    value: Any = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """Compares by identity, and keeps the object alive so that its identity stays its own."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+Described: TypeAlias = Leaf | Static
+Name: TypeAlias = Callable[[], str]  # says which argument this is; called only for errors
+
+
+@runtime_checkable
+class _SupportsDLPack(Protocol):
+    def __dlpack__(self, **kwargs: Any) -> Any: ...
+
+
+@runtime_checkable
+class _SupportsArray(Protocol):
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+@functools.lru_cache(4096)
+def _leaf(kind: ArgumentKind, dtype: np.dtype, shape: tuple[int, ...]) -> Leaf:
+    return Leaf(kind, ArrayType(dtype, shape))
+
+
+def describe(value: Any, name: Name) -> tuple[Any, Described]:
+    """`value` as programs take it, and what it is; an `ArgumentError` where graphc cannot compute with it."""
+    cls = type(value)
+    if cls is np.ndarray:
+        if value.dtype not in _SUPPORTED or not value.dtype.isnative:
+            _refuse_dtype(value.dtype, f"an array of dtype {value.dtype}", name)
+        if not value.flags.c_contiguous:
+            value = np.array(value, order="C")
+        return value, _leaf("array", value.dtype, value.shape)
+    if cls in _PYTHON_KINDS:
+        if cls is int and not _INT64.min <= value <= _INT64.max:
+            _refuse(name, f"the integer {value}, which does not fit 64 bits", "Pass a float.")
+        return value, _leaf(_PYTHON_KINDS[cls], _PYTHON_DTYPES[cls], ())
+    if isinstance(value, np.generic):
+        if value.dtype not in _SUPPORTED:
+            _refuse_dtype(value.dtype, f"a NumPy scalar of dtype {value.dtype}", name)
+        return value, _leaf("numpy scalar", value.dtype, ())
+    return _describe_foreign(value, name)
+
+
+def _describe_foreign(value: Any, name: Name) -> tuple[Any, Described]:
+    """The same for everything that is not a plain array or number."""
+    kind = type(value).__name__
+    if isinstance(value, AbstractTraced):
+        raise leaked(user_line_with_text())
+    if isinstance(value, np.memmap):
+        return describe(np.asarray(value), name)
+    if isinstance(value, np.ndarray):
+        _refuse(
+            name, f"a {kind}, which gives operators another meaning", "Pass a plain array: np.asarray(x)."
+        )
+    if isinstance(value, complex):
+        _refuse(name, f"the complex number {value}", "Pass real and imaginary part as two arguments.")
+    if isinstance(value, enum.Enum | str | bytes):
+        return value, Static(static_key(value, name), value)
+    if isinstance(value, array.array | memoryview | bytearray):
+        return describe(np.asarray(value), name)
+    if isinstance(value, type):
+        return value, Static(_Same(value), value)
+    if isinstance(value, _SupportsDLPack):
+        return describe(_imported(np.from_dlpack, value, name), name)
+    if isinstance(value, _SupportsArray):
+        return describe(_imported(np.asarray, value, name), name)
+    return value, Static(static_key(value, name), value)
+
+
+def _imported(convert: Callable[[Any], Any], value: Any, name: Name) -> Any:
+    """The NumPy array of a foreign array, sharing its memory where the other side allows it."""
+    try:
+        return convert(value)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        _refuse(
+            name,
+            f"a {type(value).__module__}.{type(value).__name__} that NumPy cannot read ({error})",
+            "Move it to the CPU and detach it from other frameworks' gradients, or pass a NumPy array.",
+        )
+
+
+def static_key(value: Any, name: Name) -> Any:
+    """A hashable stand-in for a static value: equal only for equal values of equal types."""
+    if isinstance(value, tuple):
+        return (type(value), tuple(static_key(item, name) for item in value))
+    if isinstance(value, float):
+        return (type(value), value.hex())  # tells 0.0 from -0.0, and NaN equals itself
+    if isinstance(value, MethodType):
+        return (MethodType, value.__func__, static_key(value.__self__, name))
+    try:
+        hash(value)
+    except TypeError:
+        _refuse(
+            name,
+            f"a {type(value).__name__}, which is neither an array, a number nor a tree of them; "
+            "as a static value it would have to be hashable",
+            "Pass arrays or numbers, a tuple instead of a list or set, or a hashable object.",
+        )
+    return (type(value), value, *_read_by_identity(value))
+
+
+def _read_by_identity(value: Any) -> tuple[Any, ...]:
+    """The arrays and numbers an ordinary object holds: replacing one makes another program."""
+    cls = type(value)
+    by_identity: Any = object.__eq__
+    plain = cls.__eq__ is by_identity and cls.__dictoffset__ != 0
+    if not plain or isinstance(value, type | FunctionType | BuiltinFunctionType | ModuleType):
+        return ()
+    held = sorted(vars(value).items())
+    arrays = ((key, _Same(v)) for key, v in held if isinstance(v, np.ndarray))
+    numbers = ((key, type(v), v) for key, v in held if isinstance(v, bool | int | float | str | np.generic))
+    return (*arrays, *numbers)
+
+
+def check_donated(
+    values: Sequence[Any], donated: Sequence[bool], names: Sequence[str], captured: Sequence[np.ndarray]
+) -> None:
+    """Raises where a donated array cannot be overwritten: read-only, or shared with another array."""
+    others = [(f"argument {name!r}", value) for name, value in zip(names, values, strict=True)]
+    others += [("an array that the function refers to", array) for array in captured]
+    for i, is_donated in enumerate(donated):
+        if not is_donated:
+            continue
+        if not values[i].flags.writeable:
+            raise DonationError(
+                f"argument {names[i]!r} is donated, so its memory is overwritten, but the array is "
+                "read-only. Pass a copy, or do not donate it."
+            )
+        for j, (other_name, other) in enumerate(others):
+            if j != i and type(other) is np.ndarray and np.may_share_memory(values[i], other):
+                raise DonationError(
+                    f"argument {names[i]!r} is donated, so its memory is overwritten, but it shares "
+                    f"memory with {other_name}. Pass a copy of one of them."
+                )
+
+
+def _refuse_dtype(dtype: np.dtype, what: str, name: Name) -> NoReturn:
+    remedies = {
+        "c": "Pass real and imaginary part as two arguments.",
+        "O": "Build it from numbers of one shape, with a dtype: np.array(values, dtype=np.float64).",
+        "M": "Subtract a reference time and convert: (t - t0) / np.timedelta64(1, 's').",
+        "m": "Convert it to a number of units: t / np.timedelta64(1, 's').",
+        "V": "Pass its fields as separate arrays, for example a dict of them.",
+        "U": "Encode the text as integers first.",
+        "S": "Encode the text as integers first.",
+        "f": "Convert it first: x.astype(np.float32) or x.astype(np.float64).",
+    }
+    if not dtype.isnative and dtype.newbyteorder("=") in _SUPPORTED:
+        remedy = f"Convert it to this machine's byte order: x.astype(np.{dtype.newbyteorder('=').name})."
+    else:
+        remedy = remedies.get(dtype.kind, f"Supported are {', '.join(DTYPE_NAMES)}.")
+    _refuse(name, f"{what}, which graphc does not compute with", remedy)
+
+
+def _refuse(name: Name, what: str, remedy: str) -> NoReturn:
+    raise ArgumentError(located(f"argument {name()} is {what}", None, remedy))

@@ -1,0 +1,92 @@
+"""`checks="nan"`: where a value that is not finite comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.backends.base import Program
+from graphc.errors import located
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node, topological
+from graphc.ir.interpret import bind_sizes
+from graphc.ir.sizes import with_sizes
+
+
+def raise_first_nonfinite(program: Program, values: Sequence[Any], results: Sequence[Any]) -> None:
+    """Raises FloatingPointError if a result is not finite, naming the operation that first made such a value.
+
+    Infinities that no result shows (a masked score, 1/inf) are no error. The program is run again, by NumPy.
+    """
+    if all(_is_finite(result) for result in results):
+        return
+    arguments = [np.asarray(v, a.type.dtype) for v, a in zip(values, program.arguments, strict=True)]
+    known = _evaluate(program, [*arguments, *program.captured])
+    node = _culprit(program.graph, known)
+    if node is None:
+        raise FloatingPointError(f"a result of {program.name} is not finite, but NumPy computes a finite one")
+    if node in program.graph.inputs:
+        name = program.graph.names[program.graph.inputs.index(node)]
+        raise FloatingPointError(f"argument {name} of {program.name} is not finite: {_sample(known[node])}")
+    operands = "".join(f"\n  operand {arg.type}: {_span(known[arg])}" for arg in node.args)
+    message = f"{node.op.name} in {program.name} gave {_sample(known[node])}{operands}"
+    raise FloatingPointError(located(message, node.source))
+
+
+def _evaluate(program: Program, arrays: Sequence[np.ndarray]) -> dict[Node, Any]:
+    """The value of every node."""
+    graph = program.graph
+    types = tuple(node.array_type for node in graph.inputs)
+    sizes: dict[str, Dim] = dict(bind_sizes(types, tuple(a.shape for a in arrays)))
+    values: dict[Node, Any] = dict(zip(graph.inputs, arrays, strict=True))
+    with np.errstate(all="ignore"):
+        for node in graph:
+            if node not in values:
+                values[node] = with_sizes(node.op, sizes).evaluate(*(values[arg] for arg in node.args))
+    return values
+
+
+def _culprit(graph: Graph, values: dict[Node, Any]) -> Node | None:
+    """Where the trouble starts, looking only at values through which it reached a result."""
+    bad = {node for node, value in values.items() if not _is_finite(value)}
+    reached: set[Node] = set()
+    for node in reversed(topological(graph.outputs, graph.inputs)):
+        if node in bad and (node in graph.outputs or node in reached):
+            reached.update((node, *(arg for arg in node.args if arg in bad)))
+    suspects = [node for node in graph if node in reached]
+    from_finite = (n for n in suspects if n.args and not any(arg in bad for arg in n.args))
+    new_nan = (n for n in suspects if _has_nan(values[n]) and not any(_has_nan(values[a]) for a in n.args))
+    return next((n for group in (from_finite, new_nan, iter(suspects)) for n in group), None)
+
+
+def _has_nan(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_has_nan, value))
+    array = np.asarray(value)
+    return array.dtype.kind == "f" and bool(np.any(np.isnan(array)))
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
+    array = np.asarray(value)
+    return array.dtype.kind != "f" or bool(np.all(np.isfinite(array)))
+
+
+def _sample(value: Any) -> str:
+    """`nan`, or `nan in 2 of 9 elements`."""
+    if isinstance(value, tuple):
+        return next(_sample(part) for part in value if not _is_finite(part))
+    array = np.asarray(value)
+    bad = array[~np.isfinite(array)]
+    return f"{bad.flat[0]} in {bad.size} of {array.size} elements" if array.ndim else str(bad.flat[0])
+
+
+def _span(operand: Any) -> str:
+    """The value of a scalar, the range of an array."""
+    array = np.asarray(operand)
+    if array.ndim == 0:
+        return str(array)
+    return f"from {array.min()} to {array.max()}" if array.size else "empty"

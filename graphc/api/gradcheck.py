@@ -1,0 +1,94 @@
+"""`gradcheck`: derivatives against central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from graphc.api.transform import vjp
+from graphc.errors import DifferentiationError
+from graphc.trace import tree
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    *xs: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    eps: float | None = None,
+) -> bool:
+    """True if the gradients of `f` at `xs` agree with central differences; else an error naming the entry.
+
+    The differences (c·f(x + h) − c·f(x − h)) / 2h, for one fixed direction c over all results, are taken
+    in float64 with h = eps·max(1, |x|), eps = 6e-6 (the cube root of the rounding unit). They must agree
+    within atol + rtol·|difference|: 1e-5 and 1e-7 for float64 arguments, 1e-3 and 1e-4 for float32.
+    """
+    y, pullback = vjp(f, *xs)
+    outputs, structure = tree.flatten(y)
+    directions = list(_directions(outputs))
+    gradients = pullback(tree.unflatten(structure, directions))
+    for position, (x, gradient) in enumerate(zip(xs, gradients, strict=True)):
+        leaves, shape = tree.flatten(x)
+        names = tree.leaf_names(shape, f"argument {position}")
+        for index, (leaf, g, name) in enumerate(zip(leaves, tree.flatten(gradient)[0], names, strict=True)):
+            single = np.asarray(leaf).dtype == np.float32
+            tolerances = (rtol or (1e-3 if single else 1e-5), atol or (1e-4 if single else 1e-7))
+
+            def along(value: Any, position: int = position, index: int = index) -> float:
+                return _project(f, directions, _replaced(xs, position, index, value))
+
+            _compare(name, np.asarray(g), along, np.asarray(leaf, np.float64), eps or 6e-6, *tolerances)
+    return True
+
+
+def _directions(outputs: list[Any]) -> Iterator[Any]:
+    """A cotangent for each result, with entries that are all different; zeros for integers."""
+    for output in outputs:
+        array = np.asarray(output)
+        if array.dtype.kind == "f":
+            yield (1 + 0.5 * np.sin(1 + np.arange(array.size))).reshape(array.shape).astype(array.dtype)
+        else:
+            yield np.zeros(array.shape)
+
+
+def _project(f: Callable[..., Any], directions: list[Any], xs: tuple[Any, ...]) -> float:
+    """c·f(xs)."""
+    outputs, _ = tree.flatten(f(*xs))
+    pairs = zip(outputs, directions, strict=True)
+    return float(sum(np.sum(np.asarray(y, np.float64) * c) for y, c in pairs))
+
+
+def _replaced(xs: tuple[Any, ...], position: int, index: int, value: Any) -> tuple[Any, ...]:
+    """`xs` in float64, with one leaf replaced."""
+    new = [tree.tree_map(_double, x) for x in xs]
+    leaves, structure = tree.flatten(new[position])
+    leaves[index] = value if np.ndim(leaves[index]) else float(value)
+    new[position] = tree.unflatten(structure, leaves)
+    return tuple(new)
+
+
+def _double(leaf: Any) -> Any:
+    is_real = isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind == "f"
+    return leaf.astype(np.float64) if is_real else leaf
+
+
+def _compare(
+    name: str, g: Any, along: Callable[[Any], float], x: Any, eps: float, rtol: float, atol: float
+) -> None:
+    """Raises at the first entry of `x` where the gradient `g` and the central difference disagree."""
+    for entry in np.ndindex(x.shape):
+        h = eps * max(1.0, abs(x[entry]))
+        above, below = x.copy(), x.copy()
+        above[entry] += h
+        below[entry] -= h
+        # The step that was really taken, after rounding.
+        difference = (along(above) - along(below)) / float(above[entry] - below[entry])
+        if not abs(g[entry] - difference) <= atol + rtol * abs(difference):
+            where = f"[{', '.join(map(str, entry))}]" if entry else ""
+            raise DifferentiationError(
+                f"gradient of {name}{where} is {g[entry]:.10g}, "
+                f"but central differences give {difference:.10g}"
+                f" (they may differ by {atol + rtol * abs(difference):.2g})"
+            )

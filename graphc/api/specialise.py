@@ -1,0 +1,116 @@
+"""From a Python function and the form of a call to a program, and the program made ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.api.arguments import check_donated
+from graphc.api.call import Form
+from graphc.api.checks import raise_first_nonfinite
+from graphc.api.record import Recorded, record_tree
+from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
+from graphc.ir.graph import Builder, Graph, Node
+from graphc.ir.rewrite import rewrite
+from graphc.ops.stop import StopGradient
+from graphc.trace import tree
+from graphc.trace.function import Abstract, Traced
+from graphc.trace.tracer import Tracer
+
+_WEAK = {"python float": float, "python int": int, "python bool": bool}
+# A 0-d array that is returned as it came, though computed results of shape () are NumPy scalars.
+_SAME = (("array", "numpy scalar"),)
+_KIND_OF_WEAK: dict[type, ResultKind] = {float: "python float", int: "python int", bool: "python bool"}
+
+
+@dataclass(frozen=True)
+class Specialisation:
+    """A program and the way from flat values to the user's result."""
+
+    program: Program
+    executable: AbstractExecutable
+    recorded: Recorded
+    stale: tuple[tuple[np.ndarray, np.ndarray], ...]  # (contiguous copy, captured array it follows)
+    check_finite: bool
+
+    def run(self, values: Sequence[Any]) -> Any:
+        """The result of the program for these values of its arguments."""
+        arguments = self.program.arguments
+        donated = [argument.donated for argument in arguments]
+        if any(donated):
+            check_donated(values, donated, [a.name for a in arguments], self.program.captured)
+        for copy, source in self.stale:
+            copy[...] = source
+        flat = self.executable.run(values)
+        if self.check_finite:
+            raise_first_nonfinite(self.program, values, flat)
+        return self.recorded.assemble(flat)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether running it is running the program: nothing is copied before or checked after."""
+        return not self.stale and not self.check_finite
+
+
+def record_function(function: Callable[..., Any], form: Form, names: Sequence[str]) -> Recorded:
+    """Runs `function` on stand-ins for the traced leaves of `form`."""
+
+    def call(stand_ins: Sequence[Tracer]) -> Any:
+        args, kwargs = form.rebuild(stand_ins)
+        return function(*args, **kwargs)
+
+    arguments = [Abstract(leaf.type, _WEAK.get(leaf.kind)) for leaf in form.leaves]
+    return record_tree(call, arguments, names)
+
+
+def make_program(
+    name: str, recorded: Recorded, form: Form, names: Sequence[str], donated: frozenset[str], options: Options
+) -> Program:
+    """The program of a recorded function, as backends take it."""
+    traced = recorded.traced
+    arguments = tuple(
+        Argument(n, leaf.kind, leaf.type, leaf.kind == "array" and tree.root_of(n) in donated)
+        for n, leaf in zip(names, form.leaves, strict=True)
+    )
+    results = _results(traced, arguments)
+    written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
+    graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), options)
+    captured = tuple(np.ascontiguousarray(array) for array in traced.captured)
+    return Program(name, graph, arguments, captured, results, options)
+
+
+def optimise(graph: Graph, options: Options) -> Graph:
+    """The graph that backends get: nothing left that only differentiation looks at."""
+    return rewrite(graph, _drop_stop_gradient)
+
+
+def _drop_stop_gradient(builder: Builder, node: Node, args: tuple[Node, ...]) -> Node | None:
+    return args[0] if isinstance(node.op, StopGradient) else None
+
+
+def _results(traced: Traced, arguments: Sequence[Argument]) -> tuple[Result, ...]:
+    """How each output comes back: a new object, an argument itself, or a donated argument updated."""
+    inputs = {node: i for i, node in enumerate(traced.graph.inputs[: len(arguments)])}
+    results: list[Result] = []
+    for node, abstract in zip(traced.graph.outputs, traced.results, strict=True):
+        kind = _result_kind(abstract)
+        position = inputs.get(node)
+        same = position is not None and (arguments[position].kind, kind) in (*_SAME, (kind, kind))
+        results.append(Result("argument" if same else kind, abstract.type, position if same else None))
+    returned = {r.argument for r in results}
+    free = [i for i, a in enumerate(arguments) if a.donated and i not in returned]
+    for index, result in enumerate(results):
+        target = next((i for i in free if arguments[i].type == result.type), None)
+        if result.kind == "array" and target is not None:
+            free.remove(target)
+            results[index] = Result("updated argument", result.type, target)
+    return tuple(results)
+
+
+def _result_kind(abstract: Abstract) -> ResultKind:
+    if abstract.weak is not None:
+        return _KIND_OF_WEAK[abstract.weak]
+    return "numpy scalar" if abstract.type.shape == () else "array"

@@ -1,0 +1,159 @@
+"""What a backend is: it turns a `Program` into an `AbstractExecutable`."""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from graphc.errors import ArgumentError, UnsupportedError
+from graphc.ir.graph import Graph
+from graphc.ir.types import ArrayType
+
+ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
+ResultKind: TypeAlias = Literal[
+    "array",
+    "numpy scalar",
+    "python float",
+    "python int",
+    "python bool",
+    "argument",  # the object that came in as an argument; the graph has no output for it
+    "updated argument",  # the same array, holding the values of the graph's output
+]
+
+# A native entry takes the user's arguments and returns the user's results.
+Entry: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One flat argument. Python numbers are values of dtype f64, i64 and bool."""
+
+    name: str
+    kind: ArgumentKind
+    type: ArrayType
+    donated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One flat result. `argument` is the position of the argument that an alias returns."""
+
+    kind: ResultKind
+    type: ArrayType
+    argument: int | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the graph has an output for this result."""
+        return self.kind != "argument"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose for the generated code."""
+
+    threads: int | None = None
+    fast_math: bool = False
+    stable: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """One specialisation of a function, ready for a backend.
+
+    The inputs of `graph` are the arguments, then the captured arrays; its outputs are the results
+    that are written, in order.
+    """
+
+    name: str
+    graph: Graph
+    arguments: tuple[Argument, ...]
+    captured: tuple[np.ndarray, ...]
+    results: tuple[Result, ...]
+    options: Options = Options()
+
+
+class AbstractExecutable(abc.ABC):
+    """A program that can run, and what is known about it."""
+
+    @abc.abstractmethod
+    def run(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The results for these arguments, each an object of its `Result.kind`.
+
+        Arguments are as the program says: C-contiguous arrays, NumPy scalars, Python numbers.
+        """
+
+    def artifact(self, name: str) -> Any:
+        """`source`, `llvm`, `asm`, `kernels` or `cost` of the program."""
+        raise UnsupportedError(f"this backend has no {name}; compile with backend='cpu' to see it")
+
+    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any] | None) -> Entry | None:
+        """A callable over positional arguments that runs the program if they fit, else calls `fallback`.
+
+        `unflatten` makes the user's result from the flat results; None where there is exactly one.
+        None if this backend has no such entry.
+        """
+        return None
+
+
+class AbstractBackend(abc.ABC):
+    """Compiles programs."""
+
+    name: ClassVar[str]
+
+    @abc.abstractmethod
+    def build(self, program: Program) -> AbstractExecutable:
+        """The executable of `program`."""
+
+
+def deliver(program: Program, arguments: Sequence[Any], written: Sequence[Any]) -> tuple[Any, ...]:
+    """The results as the user sees them, from the values of the graph's outputs (0-d arrays for scalars)."""
+    outputs = iter(written)
+    results: list[Any] = []
+    for result in program.results:
+        value = next(outputs) if result.is_written else None
+        if result.argument is None:
+            results.append(_as_kind(result.kind, value))
+            continue
+        target = arguments[result.argument]
+        if result.kind == "updated argument":
+            target[...] = value
+        results.append(target)
+    return tuple(results)
+
+
+def _as_kind(kind: ResultKind, value: Any) -> Any:
+    if kind == "array":
+        return value
+    return value[()] if kind == "numpy scalar" else value.item()
+
+
+# Backend name -> the class, as module:class, imported on first use.
+_BACKENDS: dict[str, str] = {"interpret": "graphc.backends.interpret:InterpretBackend"}
+_instances: dict[str, AbstractBackend] = {}
+
+
+def backend_names() -> tuple[str, ...]:
+    """The names of all backends."""
+    return tuple(_BACKENDS)
+
+
+def default_backend() -> str:
+    """The fastest backend of this installation for the CPU."""
+    return "cpu" if "cpu" in _BACKENDS else "interpret"
+
+
+def get_backend(name: str) -> AbstractBackend:
+    """The backend called `name`."""
+    if name not in _BACKENDS:
+        known = ", ".join(map(repr, _BACKENDS))
+        raise ArgumentError(f"there is no backend {name!r}; choose one of {known}")
+    if name not in _instances:
+        module, _, cls = _BACKENDS[name].partition(":")
+        _instances[name] = getattr(importlib.import_module(module), cls)()
+    return _instances[name]
