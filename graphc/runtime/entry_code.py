@@ -100,6 +100,13 @@ class EntryCode:
         # The typed pointer only tells llvmlite the callee's type; the text says `ptr`.
         return self.b.call(self.address(name, ir.PointerType(FUNCTIONS[name])), list(args))
 
+    def call_hook(self, name: str, number: ir.Value) -> ir.Value:
+        """What a Python callable of the table returns for an integer; null where it raised."""
+        argument = self.checked(self.call("PyLong_FromLongLong", number))
+        answer = self.call("PyObject_CallOneArg", self.address(name), argument)
+        self.call("Py_DecRef", argument)
+        return answer
+
     # ---- control
 
     def block(self, name: str) -> ir.Block:

@@ -5,11 +5,16 @@ Every new reference is kept in `entry.owned` at the result's position.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llvmlite import ir
 
-from graphc.backends.cpu.llvm import F64, I8, I32, I64, PTR
+from graphc.backends.cpu.llvm import F64, I8, I32, I64, PTR, i64
+from graphc.ir.dims import product
+from graphc.ir.types import ArrayType
 from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
+from graphc.runtime.recycle import LARGE
 from graphc.runtime.signature import ResultSpec, Signature, leaves
 
 
@@ -24,7 +29,7 @@ def emit_outputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> N
             entry.call("Py_IncRef", none)
             entry.own(i, none)
         elif spec.kind == "array" and i not in looped:
-            array = entry.own(i, _new_array(entry, spec))
+            array = entry.own(i, _new_array(entry, i, spec))
             _set_buffer(entry, buffers, _buffer_of(signature, i), array)
         elif spec.is_written and spec.argument is None and i not in looped:
             entry.code.store(entry.space(I64, 1), entry.word(buffers, _buffer_of(signature, i)))
@@ -75,13 +80,18 @@ def _emit_inputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> N
 
 
 def _static_arrays(signature: Signature) -> list[int]:
-    """The results that are allocated in a loop: arrays of fixed sizes, if there are many of them."""
+    """The results that are allocated in a loop: arrays of fixed, small sizes, if there are many of them."""
     found = [
         i
         for i, spec in enumerate(signature.results)
-        if spec.kind == "array" and spec.type is not None and not spec.type.symbols
+        if spec.kind == "array" and spec.type is not None and _is_small(spec.type)
     ]
     return found if len(found) > LARGEST_UNROLLED else []
+
+
+def _is_small(type_: ArrayType) -> bool:
+    size = product((type_.dtype.itemsize, *type_.shape))
+    return isinstance(size, int) and size < LARGE
 
 
 def _emit_static_arrays(
@@ -107,7 +117,7 @@ def _emit_static_arrays(
     entry.for_each(rows, make)
 
 
-def _new_array(entry: EntryCode, spec: ResultSpec) -> ir.Value:
+def _new_array(entry: EntryCode, i: int, spec: ResultSpec) -> ir.Value:
     assert spec.type is not None
     shape = spec.type.shape
     if not spec.type.symbols:
@@ -116,8 +126,42 @@ def _new_array(entry: EntryCode, spec: ResultSpec) -> ir.Value:
         dims = entry.space(I64, len(shape))
         for axis, dim in enumerate(shape):
             entry.code.store(entry.evaluate(dim), entry.word(dims, axis))
-    descr = entry.address(f"descr {spec.type.dtype.name}")
-    return _allocated(entry, descr, ir.Constant(I32, len(shape)), dims)
+    size = product((spec.type.dtype.itemsize, *shape))
+    rank, descr = ir.Constant(I32, len(shape)), entry.address(f"descr {spec.type.dtype.name}")
+    if isinstance(size, int):
+        return _large(entry, i, dims) if size >= LARGE else _allocated(entry, descr, rank, dims)
+    return _either(
+        entry,
+        entry.b.icmp_signed(">=", entry.evaluate(size), i64(LARGE)),
+        lambda: _large(entry, i, dims),
+        lambda: _allocated(entry, descr, rank, dims),
+    )
+
+
+def _either(
+    entry: EntryCode, condition: ir.Value, rare: Callable[[], ir.Value], usual: Callable[[], ir.Value]
+) -> ir.Value:
+    b, blocks, values = entry.b, [entry.block("large"), entry.block("small")], []
+    b.cbranch(condition, *blocks).set_weights((1, 1000))
+    done = entry.block("made")
+    for block, make in zip(blocks, (rare, usual), strict=True):
+        b.position_at_end(block)
+        value = make()
+        values.append((value, b.block))
+        b.branch(done)
+    b.position_at_end(done)
+    result = b.phi(PTR)
+    for value, block in values:
+        result.add_incoming(value, block)
+    return result
+
+
+def _large(entry: EntryCode, i: int, dims: ir.Value) -> ir.Value:
+    """An array in recycled memory: the hook gets the address of the result's position and sizes."""
+    request = entry.space(I64, 2)
+    entry.code.store(i64(i), request)
+    entry.code.store(dims, entry.word(request, 1))
+    return entry.call_hook("allocate", entry.b.ptrtoint(request, I64))
 
 
 def _allocated(entry: EntryCode, descr: ir.Value, rank: ir.Value, dims: ir.Value) -> ir.Value:

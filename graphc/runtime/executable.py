@@ -15,6 +15,7 @@ from graphc.runtime.donation import refuse_captured, refuse_donation
 from graphc.runtime.layout import native_problem
 from graphc.runtime.python_entry import (
     Fallback,
+    allocate_requested,
     describe_mismatch,
     normalise,
     program_of,
@@ -67,7 +68,13 @@ class Executable:
         def fail(status: int) -> None:
             raise_status(signature, status)
 
-        hooks = {"fallback": fallback, "unflatten": self._unflatten, "refuse": refuse, "raise error": fail}
+        hooks = {
+            "fallback": fallback,
+            "unflatten": self._unflatten,
+            "refuse": refuse,
+            "raise error": fail,
+            "allocate": lambda request: allocate_requested(signature, request),
+        }
         return bind(self.code.address(self._entry), signature, hooks, captured, self.code)
 
     def run(self, *args: object) -> tuple[object, ...]:

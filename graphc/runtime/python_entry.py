@@ -17,6 +17,7 @@ from graphc import errors
 from graphc.backends.cpu.jit import Loaded
 from graphc.ir.dims import Dim, as_symbol, evaluate
 from graphc.ir.types import ArrayType
+from graphc.runtime import recycle
 from graphc.runtime.donation import refuse_donation
 from graphc.runtime.signature import ArgSpec, ResultSpec, Signature, Structure, sizes
 
@@ -139,7 +140,16 @@ def _output(spec: ResultSpec, inputs: Sequence[object], env: Mapping[str, int]) 
         return inputs[spec.argument]
     if spec.type is None:
         return None
-    return np.empty(tuple(evaluate(dim, env) for dim in spec.type.shape), spec.type.dtype)
+    return recycle.empty(tuple(evaluate(dim, env) for dim in spec.type.shape), spec.type.dtype)
+
+
+def allocate_requested(signature: Signature, request: int) -> np.ndarray:
+    """The array that a native entry asks for; `request` points to a result's position and its sizes."""
+    position, dims = (ctypes.c_int64 * 2).from_address(request)
+    type_ = signature.results[position].type
+    assert type_ is not None
+    shape = tuple((ctypes.c_int64 * type_.ndim).from_address(dims)) if type_.ndim else ()
+    return recycle.empty(shape, type_.dtype)
 
 
 def _object(spec: ResultSpec, output: object) -> object:

@@ -82,17 +82,10 @@ def _emit_thread_arena(entry: EntryCode, size: ir.Value) -> ir.Value:
     enough = b.icmp_signed("<=", size, entry.code.load(block, I64))
     b.cbranch(enough, ready, grow).set_weights((1000, 1))
     b.position_at_end(grow)
-    entry.call("Py_DecRef", entry.checked(_call_hook(entry, "grow arena", size)))
+    entry.call("Py_DecRef", entry.checked(entry.call_hook("grow arena", size)))
     b.branch(find)
     b.position_at_end(ready)
     return entry.code.at(block, I8, arena.HEADER)
-
-
-def _call_hook(entry: EntryCode, hook: str, number: ir.Value) -> ir.Value:
-    argument = entry.checked(entry.call("PyLong_FromLongLong", number))
-    answer = entry.call("PyObject_CallOneArg", entry.address(hook), argument)
-    entry.call("Py_DecRef", argument)
-    return answer
 
 
 def _emit_program_call(
@@ -110,7 +103,7 @@ def _emit_program_call(
     entry.b.cbranch(entry.b.icmp_signed("==", status, i64(0)), fine, wrong).set_weights((1000, 1))
     entry.b.position_at_end(wrong)
     # The hook raises, so there is no answer to give back.
-    _call_hook(entry, "raise error", status)
+    entry.call_hook("raise error", status)
     entry.b.branch(entry.failed)
     entry.b.position_at_end(fine)
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 from llvmlite import ir
-from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from graphc.backends.cpu.llvm import F64, I32, I64, PTR, VOID
 from graphc.runtime import arena
+from graphc.runtime.numpy_api import numpy_function
 from graphc.runtime.signature import Signature
 
 _PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
@@ -33,14 +33,13 @@ _PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     "PyEval_SaveThread": ir.FunctionType(PTR, []),
     "PyEval_RestoreThread": ir.FunctionType(VOID, [PTR]),
 }
-# Positions in NumPy's table of C functions, fixed by its binary interface.
-_NUMPY_FUNCTIONS: Final[dict[str, tuple[int, ir.FunctionType]]] = {
-    "PyArray_NewFromDescr": (94, ir.FunctionType(PTR, [PTR, PTR, I32, PTR, PTR, PTR, I32, PTR])),
-    "PyArray_Scalar": (60, ir.FunctionType(PTR, [PTR, PTR, PTR])),
+_NUMPY_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
+    "PyArray_NewFromDescr": ir.FunctionType(PTR, [PTR, PTR, I32, PTR, PTR, PTR, I32, PTR]),
+    "PyArray_Scalar": ir.FunctionType(PTR, [PTR, PTR, PTR]),
 }
 FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     **_PYTHON_FUNCTIONS,
-    **{name: type_ for name, (_, type_) in _NUMPY_FUNCTIONS.items()},
+    **_NUMPY_FUNCTIONS,
     "pthread_getspecific": ir.FunctionType(PTR, [I32]),
 }
 OBJECTS: Final[dict[str, object]] = {
@@ -53,7 +52,7 @@ OBJECTS: Final[dict[str, object]] = {
     "grow arena": arena.grow,
 }
 # Python callables that every bound entry brings along.
-HOOKS: Final = ("fallback", "unflatten", "refuse", "raise error")
+HOOKS: Final = ("fallback", "unflatten", "refuse", "raise error", "allocate")
 
 
 def slots(signature: Signature) -> dict[str, int]:
@@ -85,13 +84,7 @@ def function_addresses() -> dict[str, int]:
     """The addresses in this process of every function in `FUNCTIONS`."""
     found = {name: _address(ctypes.pythonapi[name]) for name in _PYTHON_FUNCTIONS}
     found["pthread_getspecific"] = _address(ctypes.CDLL(None)["pthread_getspecific"])
-    open_capsule = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", ctypes.pythonapi)
-    )
-    # NumPy publishes this capsule for extension modules; it has no other name.
-    base = open_capsule(_multiarray_umath._ARRAY_API, None)
-    functions = (ctypes.c_void_p * 128).from_address(base)
-    return found | {name: int(functions[index] or 0) for name, (index, _) in _NUMPY_FUNCTIONS.items()}
+    return found | {name: numpy_function(name) for name in _NUMPY_FUNCTIONS}
 
 
 def _address(function: object) -> int:
