@@ -95,9 +95,11 @@ class KernelBuilder:
     # ---- structure
 
     @contextmanager
-    def loop(self, axis: k.Axis, kind: k.LoopKind) -> Iterator[k.Loop]:
+    def loop(
+        self, axis: k.Axis, kind: k.LoopKind, part_of: k.Axis | None = None, share: Dim = 0
+    ) -> Iterator[k.Loop]:
         """Statements made inside go into the loop, unless they are invariant."""
-        loop = k.Loop(axis, kind)
+        loop = k.Loop(axis, kind, part_of=part_of, share=share)
         with self._scope(loop.body):
             self._axes[axis] = self.depth
             yield loop

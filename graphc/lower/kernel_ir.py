@@ -148,13 +148,19 @@ class Carry:
 
 @dataclass(eq=False)
 class Loop:
-    """`for axis in range(extent)`; a `lanes` loop runs several iterations at once."""
+    """`for axis in range(extent)`; a `lanes` loop runs several iterations at once.
+
+    The iterations of a `parallel` loop are tasks in any order. A loop that is `part_of` such a task
+    runs its iterations number task · share up to (task + 1) · share only.
+    """
 
     axis: Axis
     kind: LoopKind
     body: list[Statement] = field(default_factory=list)
     folds: list[Fold] = field(default_factory=list)
     carries: list[Carry] = field(default_factory=list)
+    part_of: Axis | None = None
+    share: Dim = 0
 
 
 @dataclass(eq=False)

@@ -75,7 +75,7 @@ def _expanded(trace: Trace, node: Node, args: tuple[Node, ...]) -> Node:
     return trace.builder.add(node.op, *args, source=node.source)
 
 
-def _first_position(x: Any, axis: int, extremum: Any) -> Any:
+def _first_position(x: Any, axis: int, extremum: Any) -> Tracer:
     """The first index where x is its extremum along `axis`, or is NaN."""
     if x.dtype == np.bool_:
         x = x.astype(np.int8)
@@ -87,7 +87,7 @@ def _first_position(x: Any, axis: int, extremum: Any) -> Any:
     return np.min(np.where(chosen, position, np.iinfo(np.int64).max), axis=axis)
 
 
-def _product(op: Contract, a: Any, b: Any) -> Any:
+def _product(op: Contract, a: Any, b: Any) -> Tracer:
     """A product with one summed axis, or its terms summed where no matrix product pays."""
     sizes: dict[int, Dim] = dict(zip(op.left, a.shape, strict=True))
     sizes.update(zip(op.right, b.shape, strict=True))

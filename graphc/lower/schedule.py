@@ -73,6 +73,7 @@ class LoopScheduler:
         self.locals: list[k.Buffer] = []
         self.row_values: dict[Node, k.Value] = {}
         self.full_values: dict[Node, k.Value] = {}
+        self._pending: list[tuple[Reduction, Place, k.Value]] = []
         self.outer, self.inner = self._axes()
         self.inner_sizes = product(tuple(a.axis.extent for a in self.inner))
         self.writer = ExpressionWriter(
@@ -157,7 +158,7 @@ class LoopScheduler:
     @contextmanager
     def _loops(self, axes: list[LoopAxis], *, lanes: bool) -> Iterator[None]:
         """The nest of `axes`; a lanes nest ends in a vector loop, and closes its folds on the way out."""
-        self._pending: list[tuple[Reduction, Place, k.Value]] = []
+        self._pending = []
         with ExitStack() as stack:
             for i, axis in enumerate(axes):
                 kind: k.LoopKind = "lanes" if lanes and i == len(axes) - 1 else "serial"

@@ -94,12 +94,13 @@ def compile_program(program: Program) -> CacheEntry:
     from llvmlite import ir
 
     from graphc.backends.cpu.jit import object_code
+    from graphc.backends.cpu.emit import Target
     from graphc.backends.cpu.program import emit_program
     from graphc.runtime.stub import emit_stub
 
     plan = lowered(program)
     module = ir.Module(name=program.name)
-    arena = emit_program(module, plan, PROGRAM, VECTOR_BYTES)
+    arena = emit_program(module, plan, PROGRAM, Target(VECTOR_BYTES))
     manifest = {
         "arena": str(arena),
         "errors": [[c.exception, c.message] for c in plan.checks],
@@ -113,10 +114,11 @@ def compile_program(program: Program) -> CacheEntry:
 def _emitted(program: Program, plan: LoweredProgram) -> str:
     from llvmlite import ir
 
+    from graphc.backends.cpu.emit import Target
     from graphc.backends.cpu.program import emit_program
 
     module = ir.Module(name=program.name)
-    emit_program(module, plan, PROGRAM, VECTOR_BYTES)
+    emit_program(module, plan, PROGRAM, Target(VECTOR_BYTES))
     return str(module)
 
 

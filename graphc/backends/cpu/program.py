@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.backends.cpu.emit import Frame, KernelEmitter, kernel_function
+from graphc.backends.cpu.emit import KernelEmitter, Target, kernel_function
+from graphc.backends.cpu.frame import Frame
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
 
 
-def emit_program(module: ir.Module, program: LoweredProgram, entry: str, vector_bytes: int) -> Dim:
+def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target: Target) -> Dim:
     """Defines `i64 entry(ptr buffers, ptr sizes, ptr arena)`, which runs all kernels in order.
 
     Returns the bytes of arena it needs.
@@ -19,7 +20,7 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, vector_
     functions = []
     scratch = 0
     for kernel in program.kernels:
-        function, needed = kernel_function(module, kernel, f"{entry}.{kernel.name}", vector_bytes)
+        function, needed = kernel_function(module, kernel, f"{entry}.{kernel.name}", target)
         functions.append(function)
         scratch = max(scratch, needed)
     code = Code(module, entry, [PTR, PTR, PTR], result=I64)
@@ -31,7 +32,7 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, vector_
     for i, buffer in enumerate((*program.inputs, *program.outputs)):
         if buffer not in pointers:
             pointers[buffer] = code.load(code.at(buffers, PTR, i), PTR)
-    emitter = KernelEmitter(code, frame, entry, vector_bytes)
+    emitter = KernelEmitter(code, frame, entry, target)
     for buffer, offset in program.arena.offsets.items():
         pointers[buffer] = code.at(arena, I8, emitter.size(offset))
     packed = code.at(arena, I8, emitter.size(program.arena.size))

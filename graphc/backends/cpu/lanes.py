@@ -1,0 +1,131 @@
+"""Vector loops: full vectors, several at a time, then one masked loop for what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from llvmlite import ir
+
+from graphc.backends.cpu.frame import Lanes
+from graphc.backends.cpu.llvm import i64, lanes_of, value_type
+from graphc.lower import kernel_ir as k
+from graphc.lower.schedule import identity_of
+
+if TYPE_CHECKING:
+    from graphc.backends.cpu.emit import KernelEmitter
+
+
+class LanesLoop:
+    """A vector loop: full vectors, several at a time, then one masked loop for what is left."""
+
+    def __init__(
+        self, emitter: KernelEmitter, loop: k.Loop, bounds: tuple[ir.Value, ir.Value] | None = None
+    ) -> None:
+        """`bounds`: the part of the extent to run; all of it if None."""
+        self.emitter = emitter
+        self.loop = loop
+        self.bounds = bounds
+        self.code = emitter.code
+        self.count = self._lanes()
+        self.unroll = self._unroll()
+
+    def _lanes(self) -> int:
+        dtypes = {s.result.dtype for s in k.statements(self.loop.body) if isinstance(s, k.Load | k.Let)}
+        dtypes |= {s.buffer.dtype for s in k.statements(self.loop.body) if isinstance(s, k.Store)}
+        floats = [t.itemsize for t in dtypes if t.kind == "f"]
+        widest = max(floats or [t.itemsize for t in dtypes if t.kind != "b"] or [1])
+        return min(self.emitter.target.vector_bytes // widest, 32)
+
+    def _unroll(self) -> int:
+        size = sum(1 for _ in k.statements(self.loop.body))
+        wish = 4 if size <= 10 else 2 if size <= 24 else 1
+        extent = self.loop.axis.extent
+        if isinstance(extent, int) and self.bounds is None:
+            while wish > 1 and extent < wish * self.count:
+                wish //= 2
+        return wish
+
+    def emit(self) -> None:
+        """The loop's code; its folds are left in the frame."""
+        code, folds = self.code, self.loop.folds
+        extent = self.loop.axis.extent
+        step = self.count * self.unroll
+        start = [self._identity(f) for f in folds for _ in range(self.unroll)]
+        name = self.loop.axis.name
+        if isinstance(extent, int) and self.bounds is None:
+            whole: int | ir.Value = extent // step * step
+            sums = code.loop(whole, self._full, start, step=step, name=name)
+            if extent % step:
+                sums = code.loop(
+                    extent, self._masked(extent), sums, start=whole, step=self.count, name="rest"
+                )
+        else:
+            first, end = self.bounds or (i64(0), self.emitter.size(extent))
+            length = code.b.sub(end, first)
+            whole = code.b.sub(end, code.b.srem(length, i64(step)))
+            sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
+            sums = code.loop(end, self._masked(end), sums, start=whole, step=self.count, name="rest")
+        self._finish(sums)
+
+    def _identity(self, f: k.Fold) -> ir.Value:
+        return self.code.like(value_type(f.result.dtype, self.count), identity_of(f.monoid, f.result.dtype))
+
+    def _full(self, i: ir.Value, *sums: ir.Value) -> list[ir.Value]:
+        results = list(sums)
+        for u in range(self.unroll):
+            base = self.code.b.add(i, i64(u * self.count)) if u else i
+            for j, value in enumerate(self._iteration(base, None)):
+                slot = j * self.unroll + u
+                results[slot] = self.emitter.fold(self.loop.folds[j], results[slot], value)
+        return results
+
+    def _masked(self, extent: int | ir.Value) -> Callable[..., list[ir.Value]]:
+        def body(i: ir.Value, *sums: ir.Value) -> list[ir.Value]:
+            mask = self._tail_mask(i, extent)
+            results = list(sums)
+            for j, value in enumerate(self._iteration(i, mask)):
+                slot = j * self.unroll
+                fold = self.loop.folds[j]
+                if lanes_of(value.type) != self.count:
+                    value = self.code.splat(value, self.count)
+                folded = self.emitter.fold(fold, results[slot], value)
+                results[slot] = self.code.select(mask, folded, results[slot]) if mask is not None else folded
+            return results
+
+        return body
+
+    def _tail_mask(self, i: ir.Value, extent: int | ir.Value) -> ir.Value | None:
+        if isinstance(extent, int) and isinstance(i, ir.Constant):
+            left = extent - int(i.constant)
+            return None if left >= self.count else self.code.mask_first(left, self.count)
+        left = self.code.b.sub(i64(extent), i)
+        limited = self.code.b.select(
+            self.code.b.icmp_signed("<", left, i64(self.count)), left, i64(self.count)
+        )
+        return self.code.mask_first(limited, self.count)
+
+    def _iteration(self, base: ir.Value, mask: ir.Value | None) -> list[ir.Value]:
+        """One vector of iterations; the values to fold."""
+        emitter = self.emitter
+        values = emitter.frame.values
+        before = set(values)
+        outer, emitter.lanes = emitter.lanes, Lanes(self.loop.axis, base, self.count, mask)
+        emitter.frame.axes[self.loop.axis] = base
+        emitter.emit(self.loop.body)
+        results = [values[f.value] for f in self.loop.folds]
+        emitter.lanes = outer
+        for made in [v for v in values if v not in before]:
+            del values[made]
+        return results
+
+    def _finish(self, sums: list[ir.Value]) -> None:
+        for j, f in enumerate(self.loop.folds):
+            parts = sums[j * self.unroll : (j + 1) * self.unroll]
+            signed = f.result.dtype.kind == "i"
+            while len(parts) > 1:
+                half = len(parts) // 2
+                parts = [
+                    self.code.combine(f.monoid, parts[i], parts[i + half], signed=signed) for i in range(half)
+                ]
+            self.emitter.frame.values[f.result] = self.code.reduce(f.monoid, parts[0], signed=signed)

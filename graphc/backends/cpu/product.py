@@ -1,0 +1,114 @@
+"""Matrix products of kernel IR: calls of the generated product, its rows divided among threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llvmlite import ir
+
+from graphc.backends.cpu.frame import Capture, Lanes
+from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, row_block, scratch_bytes
+from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
+from graphc.backends.cpu.parallel import fork_join
+from graphc.ir.dims import Dim, SymbolicDim, product
+from graphc.lower import kernel_ir as k
+
+if TYPE_CHECKING:
+    from graphc.backends.cpu.emit import KernelEmitter
+
+LONG_EPILOGUE = 6  # operations from which on the epilogue's code exists once, in a loop
+PARALLEL_PRODUCT = 1 << 20  # multiply-adds from which on threads share a product
+
+
+def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
+    """Code for one product with its epilogue."""
+    shape = _shape(s)
+    capture = Capture(emitter.frame, s.body)
+    long = sum(1 for x in k.statements(s.body) if isinstance(x, k.Let)) > LONG_EPILOGUE
+    function = emit_matmul(
+        emitter.code.module,
+        emitter.part_name("product"),
+        shape,
+        lambda code, tile: _epilogue(emitter, s, capture, code, tile),
+        emitter.target.vector_bytes,
+        unrolled_epilogue=not long,
+    )
+    function.linkage = "internal"
+    scratch = -(-scratch_bytes(shape, vector_bytes=emitter.target.vector_bytes) // 64) * 64
+    rows, columns, depth = (emitter.size(d) for d in (s.row.extent, s.column.extent, s.depth))
+    strides = [emitter.size(d) for d in (*s.left.strides, *s.right.strides)]
+    operands = [emitter.address(o.buffer, emitter.uniform_part(o.index)[0]) for o in (s.left, s.right)]
+    numbers = [rows, columns, depth, *strides]
+    context = capture.pack(emitter.code)
+    tasks = _tasks(emitter, s, shape)
+    emitter.scratch_bytes = max(emitter.scratch_bytes, scratch * tasks)
+    if tasks == 1:
+        emitter.code.b.call(function, [*operands, context, i64(0), rows, *numbers, emitter.frame.scratch])
+        return
+    assert emitter.frame.scratch is not None
+    carried = [*operands, context, emitter.frame.scratch, *numbers]
+    share = _share(emitter, rows, row_block(shape, emitter.target.vector_bytes), tasks)
+    body = _row_task(emitter, function, scratch, len(carried))
+    fork_join(emitter, body, [*carried, share], tasks)
+
+
+def _shape(s: k.Matmul) -> MatmulShape:
+    return MatmulShape(
+        s.left.buffer.dtype,
+        _known(s.row.extent),
+        _known(s.column.extent),
+        _known(s.depth),
+        (_known(s.left.strides[0]), _known(s.left.strides[1])),
+        (_known(s.right.strides[0]), _known(s.right.strides[1])),
+    )
+
+
+def _known(dim: Dim) -> int | None:
+    return None if isinstance(dim, SymbolicDim) else dim
+
+
+def _tasks(emitter: KernelEmitter, s: k.Matmul, shape: MatmulShape) -> int:
+    """How many parts the rows are divided into; the result does not depend on it."""
+    work = product((s.row.extent, s.column.extent, s.depth))
+    small = isinstance(work, int) and work < PARALLEL_PRODUCT
+    blocks = 1 << 30 if shape.m is None else -(-shape.m // row_block(shape, emitter.target.vector_bytes))
+    return 1 if small else max(1, min(emitter.target.threads, blocks))
+
+
+def _share(emitter: KernelEmitter, rows: ir.Value, block: int, tasks: int) -> ir.Value:
+    """Rows per task, a multiple of the register tile's rows."""
+    b = emitter.code.b
+    blocks = b.sdiv(b.add(rows, i64(block - 1)), i64(block))
+    return b.mul(b.sdiv(b.add(blocks, i64(tasks - 1)), i64(tasks)), i64(block))
+
+
+def _row_task(emitter: KernelEmitter, function: ir.Function, scratch: int, carried: int) -> ir.Function:
+    """`void body(ptr context, i64 task, i64 worker)`: one part of the rows."""
+    code = Code(emitter.code.module, emitter.part_name("rows"), [PTR, I64, I64], internal=True)
+    block, task, _ = code.args
+    pointers = [code.load(code.at(block, I64, i), PTR) for i in range(4)]
+    numbers = [code.load(code.at(block, I64, i), I64) for i in range(4, carried)]
+    share = code.load(code.at(block, I64, carried), I64)
+    rows, b = numbers[0], code.b
+
+    def limited(value: ir.Value) -> ir.Value:
+        return b.select(b.icmp_signed("<", value, rows), value, rows)
+
+    first = limited(b.mul(task, share))
+    last = limited(b.add(first, share))
+    own = code.at(pointers[3], I8, b.mul(task, i64(scratch)))
+    b.call(function, [*pointers[:3], first, last, *numbers, own])
+    code.ret()
+    return code.function
+
+
+def _epilogue(emitter: KernelEmitter, s: k.Matmul, capture: Capture, code: Code, tile: Tile) -> None:
+    """The statements after the sum, on one vector of results."""
+    frame = capture.unpack(code, tile.context)
+    frame.axes[s.row] = tile.row
+    frame.axes[s.column] = tile.column
+    frame.values[s.result] = tile.value
+    inner = type(emitter)(code, frame, emitter.name, emitter.target)
+    if tile.lanes > 1:
+        inner.lanes = Lanes(s.column, tile.column, tile.lanes, tile.mask)
+    inner.emit(s.body)
