@@ -93,8 +93,8 @@ def compile_program(program: Program) -> CacheEntry:
     """The object code of a program with its native entry, and what loading it needs to know."""
     from llvmlite import ir
 
-    from graphc.backends.cpu.jit import object_code
     from graphc.backends.cpu.emit import Target
+    from graphc.backends.cpu.jit import object_code
     from graphc.backends.cpu.program import emit_program
     from graphc.runtime.stub import emit_stub
 
