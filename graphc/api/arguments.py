@@ -174,14 +174,14 @@ def check_donated(
             continue
         if not values[i].flags.writeable:
             raise DonationError(
-                f"argument {names[i]!r} is donated, so its memory is overwritten, but the array is "
-                "read-only. Pass a copy, or do not donate it."
+                f"argument {names[i]!r} is overwritten, but it is read-only. "
+                "Pass a copy, or do not donate it."
             )
         for j, (other_name, other) in enumerate(others):
             if j != i and type(other) is np.ndarray and np.may_share_memory(values[i], other):
                 raise DonationError(
-                    f"argument {names[i]!r} is donated, so its memory is overwritten, but it shares "
-                    f"memory with {other_name}. Pass a copy of one of them."
+                    f"argument {names[i]!r} is overwritten, but it shares memory with {other_name}. "
+                    "Pass a copy of one of them."
                 )
 
 

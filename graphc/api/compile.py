@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphc.api.lowered import Lowered
 
 _KEPT = 512  # programs per function; the oldest is dropped beyond
+_ENTRIES = 16  # native entries per function: they are tried one after another
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,8 @@ class Compiled:
         if len(self._programs) >= _KEPT:
             del self._programs[next(iter(self._programs))]
         self._programs[form] = built
-        entry = (
-            built.executable.entry(self.__call__, built.recorded.assemble)
-            if self._is_direct(form, built)
-            else None
-        )
+        direct = self._is_direct(form, built) and len(self._programs) <= _ENTRIES
+        entry = built.executable.entry(self.__call__, built.recorded.assemble) if direct else None
         if entry is not None:
             self._install(entry)
         return built
@@ -172,7 +170,7 @@ class Compiled:
         return lower(self, args, kwargs)
 
     def cache_info(self) -> CacheInfo:
-        """Calls served through Python by an existing program, programs compiled, programs kept."""
+        """Calls that found a program through Python (native entries do not count), programs made and kept."""
         return CacheInfo(self._hits, self._misses, len(self._programs))
 
     def clear_cache(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from graphc.backends.base import AbstractExecutable, Argument, Options, Program,
 from graphc.ir.graph import Builder, Graph, Node
 from graphc.ir.rewrite import rewrite
 from graphc.ops.stop import StopGradient
+from graphc.runtime.signature import Group, Structure
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
 from graphc.trace.tracer import Tracer
@@ -79,7 +81,21 @@ def make_program(
     written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
     graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), options)
     captured = tuple(np.ascontiguousarray(array) for array in traced.captured)
-    return Program(name, graph, arguments, captured, results, options)
+    structure = None if recorded.statics else _nesting(recorded.structure, count())
+    return Program(name, graph, arguments, captured, results, structure, options)
+
+
+def _nesting(structure: tree.Structure, positions: Iterator[int]) -> Structure | None:
+    """The result's tuples and lists of leaves; None if it has other nodes."""
+    if structure.is_leaf() and structure.num_leaves == 1:
+        return next(positions)
+    items = [_nesting(child, positions) for child in structure.children()]
+    if structure.type not in (tuple, list):
+        return None
+    nested = tuple(item for item in items if item is not None)
+    return (
+        Group("tuple" if structure.type is tuple else "list", nested) if len(nested) == len(items) else None
+    )
 
 
 def optimise(graph: Graph, options: Options) -> Graph:

@@ -13,6 +13,7 @@ import numpy as np
 from graphc.errors import ArgumentError, UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
+from graphc.runtime.signature import Structure
 
 ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
 ResultKind: TypeAlias = Literal[
@@ -67,7 +68,8 @@ class Program:
     """One specialisation of a function, ready for a backend.
 
     The inputs of `graph` are the arguments, then the captured arrays; its outputs are the results
-    that are written, in order.
+    that are written, in order. `structure` nests the results as the user gets them; None where only
+    Python can: then `unflatten` makes the user's result from a tuple of all results.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Program:
     arguments: tuple[Argument, ...]
     captured: tuple[np.ndarray, ...]
     results: tuple[Result, ...]
+    structure: Structure | None = None
     options: Options = Options()
 
 
@@ -92,10 +95,10 @@ class AbstractExecutable(abc.ABC):
         """`source`, `llvm`, `asm`, `kernels` or `cost` of the program."""
         raise UnsupportedError(f"this backend has no {name}; compile with backend='cpu' to see it")
 
-    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any] | None) -> Entry | None:
+    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any]) -> Entry | None:
         """A callable over positional arguments that runs the program if they fit, else calls `fallback`.
 
-        `unflatten` makes the user's result from the flat results; None where there is exactly one.
+        `unflatten` makes the user's result from the flat results, where `Program.structure` cannot say it.
         None if this backend has no such entry.
         """
         return None
@@ -134,7 +137,10 @@ def _as_kind(kind: ResultKind, value: Any) -> Any:
 
 
 # Backend name -> the class, as module:class, imported on first use.
-_BACKENDS: dict[str, str] = {"interpret": "graphc.backends.interpret:InterpretBackend"}
+_BACKENDS: dict[str, str] = {
+    "cpu": "graphc.backends.cpu.backend:CpuBackend",
+    "interpret": "graphc.backends.interpret:InterpretBackend",
+}
 _instances: dict[str, AbstractBackend] = {}
 
 

@@ -52,7 +52,8 @@ class _Lowering:
         self.stored = choose_stored(graph)
         self.errors = ErrorTable()
         self.tasks = self._tasks()
-        self.groups = fuse(self.tasks, self._write_after_read())
+        after = self._write_after_read()  # reorders the tasks
+        self.groups = fuse(self.tasks, after)
         self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
         self.buffers: dict[Node, k.Buffer] = {}
         self.temporaries: dict[k.Buffer, tuple[int, int]] = {}

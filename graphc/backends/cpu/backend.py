@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -54,15 +55,22 @@ class CpuExecutable(AbstractExecutable):
         self._captured = (*program.captured, *constants)
         self._signature = signature_of(program, entry.manifest)
         self._code = Loaded(entry.code)
-        self._plain = Executable(
-            self._signature, self._code, program=PROGRAM, entry=ENTRY, captured=self._captured
-        )
+        flat = replace(self._signature, structure=None, unflatten=False)
+        self._flat = Executable(flat, self._code, program=PROGRAM, entry=None, captured=self._captured)
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
-        return self._plain.run(*arguments)
+        return self._flat.run(*arguments)
 
-    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any] | None) -> Entry | None:
-        return self._plain.bound(fallback)
+    def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any]) -> Entry | None:
+        native = Executable(
+            self._signature,
+            self._code,
+            program=PROGRAM,
+            entry=ENTRY,
+            captured=self._captured,
+            unflatten=unflatten if self._signature.unflatten else None,
+        )
+        return native.bound(fallback)
 
     def artifact(self, name: str) -> Any:
         if name == "kernels":
@@ -134,6 +142,7 @@ def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
         captured=tuple(type_of(a) for a in (*program.captured, *constants)),
         symbols=program.graph.symbols,
         structure=program.structure,
+        unflatten=program.structure is None,
         arena=parse_dim(manifest["arena"]),
         errors=tuple((name, message) for name, message in manifest["errors"]),
         long_running=bool(manifest["long_running"]),
