@@ -61,26 +61,31 @@ def check_gradient(
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=np.shape(y)) for y in _flat(function(*(a.copy() for a in arrays)))]
 
-    def scalar(*args: Any) -> Any:
+    def scalar(*values: Any) -> Any:
+        args, factors = values[: len(arrays)], values[len(arrays) :]
         total: Any = 0.0
-        for w, y in zip(weights, _flat(function(*args)), strict=True):
+        for w, y in zip(factors, _flat(function(*args)), strict=True):
             if y.dtype.kind in "fO":
                 total = total + np.sum(w * y)
         return total
 
     wrt = [i for i, a in enumerate(arrays) if a.dtype == np.float64]
-    traced = record(scalar, *(arrays if types is None else types))
-    results = interpret(gradient(traced.graph, wrt), *arrays, *traced.captured)
+    given = arrays if types is None else types
+    shapes = [t.type.with_dtype(np.dtype(float)) for t in record(function, *given).results]
+    traced = record(scalar, *given, *shapes)
+    results = interpret(gradient(traced.graph, wrt), *arrays, *weights, *traced.captured)
     for i, g in zip(wrt, results[1:], strict=True):
         assert g.shape == arrays[i].shape
         direction = rng.normal(size=arrays[i].shape)
         ahead, behind = ([a.copy() for a in arrays] for _ in range(2))
         ahead[i], behind[i] = arrays[i] + step * direction, arrays[i] - step * direction
-        numeric = (scalar(*ahead) - scalar(*behind)) / (2 * step)
+        numeric = (scalar(*ahead, *weights) - scalar(*behind, *weights)) / (2 * step)
         np.testing.assert_allclose(np.sum(g * direction), numeric, rtol=2e-6, atol=2e-7)
 
 
 def _type(value: Any) -> ArrayType:
+    if isinstance(value, ArrayType):
+        return value
     return parse_type(value) if isinstance(value, str) else type_of(np.asarray(value))
 
 

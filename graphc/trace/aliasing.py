@@ -106,6 +106,13 @@ def copy(x: Tracer) -> Tracer:
     return Tracer(trace, lift(trace, x))
 
 
+def root(x: Tracer) -> Tracer:
+    """The array whose memory `x` shares: itself, or the base of its views."""
+    while isinstance(x.alias, View):
+        x = x.alias.base
+    return x
+
+
 def reshape_is_view(x: Tracer, shape: Sequence[Any]) -> bool:
     """Whether NumPy would reshape `x` without copying; computed arrays are taken as C-contiguous."""
     if not isinstance(x.alias, View):

@@ -2,9 +2,17 @@
 
 from graphc.trace.numpy_functions import (  # noqa: F401
     creation,
+    diagonals,
+    differences,
+    einsum,
+    gathering,
     joining,
+    numbers,
+    ordering,
+    padding,
     products,
     reductions,
     selection,
     shapes,
+    statistics,
 )

@@ -1,0 +1,199 @@
+"""Elements at computed positions: take, put, and the ufunc method `at`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import TraceError, located
+from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
+from graphc.trace.aliasing import assign, check_writable, view
+from graphc.trace.context import user_line_with_text
+from graphc.trace.functions import implements
+from graphc.trace.index_parts import plan_index
+from graphc.trace.numpy_functions.arguments import coordinates, finish, one_axis, refuse, strong
+from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.numpy_functions.selection import where
+from graphc.trace.tracer import Tracer, as_tracer, record
+from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast, unsupported
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+    """The elements of a at positions along an axis."""
+    x = strong(a)
+    if axis is None:
+        x, axis = reshaped(x, (x.size,)), 0
+    place = one_axis(axis, x.ndim)
+    index = indices
+    if mode in ("wrap", "clip"):
+        index = strong(indices)
+        n = x.shape[place]
+        index = index % n if mode == "wrap" else np.clip(index, 0, n - 1)
+    elif mode != "raise":
+        raise ValueError("clipmode not understood")
+    if isinstance(index, list | tuple):
+        index = np.asarray(index) if not any(isinstance(i, Tracer) for i in index) else strong(index)
+    return finish(x[(*(slice(None),) * place, index)], out)
+
+
+def _along(x: Tracer, indices: Tracer, axis: int) -> tuple[Tracer, tuple[Tracer, ...]]:
+    """x broadcast against the indices off `axis`, and one index array per axis."""
+    if x.ndim != indices.ndim:
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    if indices.dtype.kind not in "iu":
+        raise IndexError("`indices` must be an integer array")
+    off = broadcast_shapes(*((*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in (x, indices)))
+    x = broadcast_to(x, (*off[:axis], x.shape[axis], *off[axis + 1 :]))
+    shape = (*off[:axis], indices.shape[axis], *off[axis + 1 :])
+    index = broadcast_to(cast(indices, np.int64), shape)
+    if indices.dtype.kind == "i":
+        index = where(index < 0, index + x.shape[axis], index)
+    return x, tuple(index if a == axis else coordinates(shape, a) for a in range(x.ndim))
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """arr[…, indices[…, j], …]: one position per line along an axis."""
+    x, index = strong(arr), strong(indices)
+    if axis is None:
+        x, axis = reshaped(x, (x.size,)), 0
+    x, positions = _along(x, index, one_axis(axis, x.ndim))
+    return record(Gather(tuple(range(x.ndim))), x, *positions)
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """Stores values at one position per line along an axis."""
+    x = _target(arr, "put_along_axis")
+    if axis is None:
+        raise unsupported("numpy.put_along_axis with axis=None")
+    _, positions = _along(x, strong(indices), one_axis(axis, x.ndim))
+    updates = broadcast_to(cast(values, x.dtype), positions[0].shape)
+    assign(x, record(ScatterSet(tuple(range(x.ndim))), x, updates, *positions).node)
+
+
+@implements(np.put)
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """Stores values at flat positions."""
+    refuse("put", mode=(mode, "raise"))
+    x = _target(a, "put")
+    flat = x.reshape(-1)
+    index, values = strong(ind), strong(v)
+    if values.size != 1 and values.size != index.size:
+        raise unsupported("numpy.put with values that are repeated or cut off")
+    stored = broadcast_to(values.reshape(-1), (index.size,))
+    flat[index.reshape(-1)] = stored
+    if x.node is not flat.node:
+        assign(x, reshaped(flat, x.shape).node)
+
+
+@implements(np.place, np.putmask)
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    """Stores a value, or values of a's shape, where the mask holds."""
+    x = _target(a, "putmask")
+    new = cast(values, x.dtype)
+    if new.size != 1 and new.shape != x.shape:
+        raise unsupported("numpy.putmask with values that are repeated")
+    x[...] = where(mask, new.reshape(()) if new.size == 1 else new, x)
+
+
+@implements(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """Stores a value on the main diagonal."""
+    refuse("fill_diagonal", wrap=(wrap, False))
+    x = _target(a, "fill_diagonal")
+    if x.ndim < 2:
+        raise ValueError("array must be at least 2-d")
+    value = as_tracer(val)
+    if value.ndim:
+        raise unsupported("numpy.fill_diagonal with an array of values")
+    on = coordinates(x.shape, 0) == coordinates(x.shape, 1)
+    for axis in range(2, x.ndim):
+        on = on & (coordinates(x.shape, 0) == coordinates(x.shape, axis))
+    x[...] = where(on, cast(value, x.dtype), x)
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """The elements along an axis where a known condition holds."""
+    if isinstance(condition, Tracer):
+        raise data_dependent("compress", "Use np.where(condition, a, 0) with a mask along the axis.")
+    return take(a, np.flatnonzero(np.asarray(condition)), axis, out)
+
+
+def data_dependent(function: str, remedy: str) -> TraceError:
+    """The error for a function whose result has as many elements as the data says."""
+    return TraceError(
+        located(
+            f"numpy.{function}: the shape of its result depends on the data", user_line_with_text(), remedy
+        )
+    )
+
+
+_REFUSED = {
+    np.nonzero: "Use masks: np.where(x != 0, a, b), np.count_nonzero(x), or np.argmax(x != 0) for the first.",
+    np.argwhere: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
+    np.flatnonzero: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
+    np.extract: "Use np.where(condition, x, 0), or a reduction with where=.",
+    np.unique: "Use np.sort(x), whose neighbours differ where a new value starts.",
+    np.unique_values: "Use np.sort(x), whose neighbours differ where a new value starts.",
+    np.union1d: "Use np.sort(np.concatenate([a, b])).",
+    np.intersect1d: "Compare with broadcasting: np.any(a[:, None] == b, axis=1).",
+    np.setdiff1d: "Compare with broadcasting: ~np.any(a[:, None] == b, axis=1).",
+    np.trim_zeros: "Multiply by a mask instead.",
+    np.delete: "Use np.concatenate of the parts to keep, or np.where.",
+    np.bincount: "Use np.add.at(np.zeros_like(...), x, 1) with a fixed number of bins.",
+    np.histogram: "Use np.searchsorted and np.add.at with fixed bins.",
+}
+
+
+def _refuser(function: Any, remedy: str) -> None:
+    @implements(function)
+    def refuse_it(*args: Any, **keywords: Any) -> Any:
+        raise data_dependent(function.__name__, remedy)
+
+
+for _name, _remedy in _REFUSED.items():
+    _refuser(_name, _remedy)
+
+
+def _target(a: Any, function: str) -> Tracer:
+    """The traced array that is written to."""
+    if not isinstance(a, Tracer):
+        raise TraceError(
+            located(
+                f"numpy.{function} of traced values into a concrete array",
+                user_line_with_text(),
+                "Make the array with np.zeros_like(x) or graphc.zeros, so that it is traced as well.",
+            )
+        )
+    check_writable(a)
+    return a
+
+
+def _add_at(a: Any, indices: Any, b: Any) -> None:
+    """a[indices] += b, repeated indices adding up."""
+    x = _target(a, "add.at")
+    plan = plan_index(x, indices)
+    part = view(x, *plan.ops)
+    value = cast(b, x.dtype)
+    if not plan.arrays:
+        assign(part, (part + broadcast_to(value, part.shape)).node)
+        return
+    count = len(plan.arrays[0].shape)
+    rest = tuple(n for axis, n in enumerate(part.shape) if axis not in plan.axes)
+    p = plan.position
+    updates = broadcast_to(value, (*rest[:p], *plan.arrays[0].shape, *rest[p:]))
+    if p:
+        updates = updates.transpose(*range(p, p + count), *range(p), *range(p + count, updates.ndim))
+    assign(part, record(ScatterAdd(plan.axes), part, updates, *plan.arrays).node)
+
+
+def _subtract_at(a: Any, indices: Any, b: Any) -> None:
+    _add_at(a, indices, -strong(b))
+
+
+METHODS[np.add, "at"] = _add_at
+METHODS[np.subtract, "at"] = _subtract_at

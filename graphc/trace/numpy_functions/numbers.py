@@ -1,0 +1,201 @@
+"""Rounding, parts of numbers, and questions about dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.trace.functions import implements
+from graphc.trace.numpy_functions.arguments import finish, promoted, strong
+from graphc.trace.tracer import Tracer, as_tracer
+from graphc.trace.ufuncs import cast, unsupported
+
+
+@implements(np.round, np.around)
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    """a rounded to decimals places, halves to even. Its gradient is zero."""
+    x = strong(a)
+    if x.dtype.kind in "iu":
+        if decimals >= 0:
+            return finish(Tracer(x.trace, x.node), out)
+        unit = 10**-decimals
+        return finish(cast(np.rint(cast(x, np.float64) / unit) * unit, x.dtype), out)
+    if x.dtype == np.bool_:
+        raise unsupported("numpy.round of booleans")
+    if decimals == 0:
+        return finish(np.rint(x), out)
+    unit = 10.0 ** abs(decimals)
+    return finish(np.rint(x * unit) / unit if decimals > 0 else np.rint(x / unit) * unit, out)
+
+
+@implements(np.fix)
+def fix(x: Any, out: Any = None) -> Any:
+    """x rounded towards zero."""
+    return finish(np.trunc(strong(x)), out)
+
+
+@implements(np.real)
+def real(val: Any) -> Any:
+    """val itself: graphc computes with real numbers."""
+    return strong(val)
+
+
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    """Zeros: graphc computes with real numbers."""
+    return np.zeros_like(strong(val))
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: Any = 100) -> Any:
+    """a itself: graphc computes with real numbers."""
+    return strong(a)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """0 for positive numbers, π for negative ones."""
+    x = strong(z)
+    result = np.arctan2(np.zeros_like(x), x)
+    return np.degrees(result) if deg else result
+
+
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
+    """False: graphc computes with real numbers."""
+    return False
+
+
+@implements(np.isrealobj)
+def isrealobj(x: Any) -> bool:
+    """True: graphc computes with real numbers."""
+    return True
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """False for every element."""
+    return np.zeros_like(strong(x), np.bool_)
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    """True for every element."""
+    return np.ones_like(strong(x), np.bool_)
+
+
+@implements(np.isposinf)
+def isposinf(x: Any, out: Any = None) -> Any:
+    """x = ∞."""
+    return finish(strong(x) == np.inf, out)
+
+
+@implements(np.isneginf)
+def isneginf(x: Any, out: Any = None) -> Any:
+    """x = -∞."""
+    return finish(strong(x) == -np.inf, out)
+
+
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype:
+    """The common dtype."""
+    traced = [v for v in arrays_and_dtypes if isinstance(v, Tracer)]
+    others = [v for v in arrays_and_dtypes if not isinstance(v, Tracer)]
+    return np.result_type(promoted(*traced), *others) if traced else np.result_type(*others)
+
+
+@implements(np.can_cast)
+def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
+    """Whether a conversion is allowed."""
+    return np.can_cast(as_tracer(from_).dtype, to, casting)
+
+
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any, /) -> np.dtype:
+    """The dtype itself: the value is not known."""
+    return strong(a).dtype
+
+
+@implements(np.common_type)
+def common_type(*arrays: Any) -> Any:
+    """The common floating scalar type."""
+    return np.result_type(
+        *(t if t.kind == "f" else np.dtype(float) for t in (strong(a).dtype for a in arrays))
+    ).type
+
+
+@implements(np.isscalar)
+def isscalar(element: Any) -> bool:
+    """Whether it is a traced Python scalar."""
+    return as_tracer(element).weak is not None
+
+
+@implements(np.may_share_memory, np.shares_memory)
+def shares_memory(a: Any, b: Any, /, max_work: Any = None) -> bool:
+    """Whether one is a view of the other's memory."""
+    from graphc.trace.aliasing import root
+
+    return isinstance(a, Tracer) and isinstance(b, Tracer) and root(a) is root(b)
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Any:
+    """sin(πx) / (πx), 1 at 0."""
+    value = strong(x)
+    value = cast(value, np.float64) if value.dtype.kind in "iub" else value
+    zero = value == 0
+    angle_ = np.pi * np.where(zero, 1.0, value)
+    small = 1 - (np.pi * value) ** 2 / 6
+    return np.where(zero, small, np.sin(angle_) / angle_)
+
+
+@implements(np.i0)
+def i0(x: Any) -> Any:
+    """Refused: use scipy.special.i0."""
+    raise unsupported("numpy.i0; use scipy.special.i0")
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    """Angles without jumps of more than half a period."""
+    x = strong(p)
+    x = cast(x, np.float64) if x.dtype.kind in "iub" else x
+    d = np.diff(x, axis=axis)
+    limit = period / 2 if discont is None else max(discont, period / 2)
+    half = period / 2
+    turned = np.mod(d + half, period) - half
+    turned = np.where((turned == -half) & (d > 0), half, turned)
+    correction = np.where(np.abs(d) < limit, 0.0, turned - d)
+    lead = (slice(None),) * (axis % x.ndim)
+    first = x[(*lead, slice(0, 1))]
+    rest = x[(*lead, slice(1, None))] + np.cumsum(correction, axis=axis)
+    return np.concatenate([first, rest], axis=axis)
+
+
+@implements(np.apply_along_axis)
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """func1d of every line along an axis, for a fixed number of lines."""
+    x = np.moveaxis(strong(arr), axis, -1)
+    lines = np.reshape(x, (-1, x.shape[-1]))
+    results = [strong(func1d(lines[i], *args, **kwargs)) for i in range(len(lines))]
+    stacked = np.reshape(np.stack(results), x.shape[:-1] + results[0].shape)
+    lead, inner = x.ndim - 1, results[0].ndim
+    place = axis % x.ndim
+    return np.moveaxis(stacked, tuple(range(lead, lead + inner)), tuple(range(place, place + inner)))
+
+
+@implements(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    """func(a, axis) over several axes, one after another."""
+    x: Any = strong(a)
+    for axis in axes if isinstance(axes, tuple | list) else (axes,):
+        result = func(x, axis)
+        x = result if result.ndim == x.ndim else np.expand_dims(result, axis)
+    return x
+
+
+@implements(np.array2string, np.array_repr, np.array_str)
+def array_repr(a: Any, *args: Any, **kwargs: Any) -> str:
+    """What is known of a traced array: its type."""
+    return repr(a)

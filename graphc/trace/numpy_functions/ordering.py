@@ -1,0 +1,100 @@
+"""Sorting, searching in sorted arrays, and interpolation between sorted points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ops.sort import ArgSort, SearchSorted, Sort
+from graphc.trace.functions import implements
+from graphc.trace.numpy_functions.arguments import one_axis, refuse, strong
+from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.numpy_functions.selection import where
+from graphc.trace.tracer import Tracer, record
+from graphc.trace.ufuncs import cast, unsupported
+
+
+def _along(op: Any, a: Any, axis: Any) -> Tracer:
+    x = strong(a)
+    if axis is None:
+        x, axis = reshaped(x, (x.size,)), 0
+    result: Tracer = record(op(one_axis(axis, x.ndim)), x)
+    return result
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """The elements along an axis in ascending order."""
+    refuse("sort", order=(order, None))
+    return _along(Sort, a, axis)
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """Positions in ascending order; equal elements keep their order."""
+    refuse("argsort", order=(order, None))
+    return _along(ArgSort, a, axis)
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """The elements sorted completely: a valid partition, though not the one NumPy happens to return."""
+    refuse("partition", order=(order, None))
+    return _along(Sort, a, axis)
+
+
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Positions that sort completely: a valid partition, though not the one NumPy happens to return."""
+    refuse("argpartition", order=(order, None))
+    return _along(ArgSort, a, axis)
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Where to insert v in the ascending a."""
+    ascending = strong(a)
+    if sorter is not None:
+        ascending = ascending[sorter]
+    values = strong(v)
+    kind = np.promote_types(ascending.dtype, values.dtype)
+    if side not in ("left", "right"):
+        raise ValueError(f"search side must be 'left' or 'right' (got '{side}')")
+    return record(SearchSorted(side == "right"), cast(ascending, kind), cast(values, kind))
+
+
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """The number of the bin each value falls in; bins known while tracing may descend."""
+    side = "left" if right else "right"
+    if isinstance(bins, Tracer):
+        return searchsorted(bins, x, side)
+    edges = np.asarray(bins)
+    if np.all(edges[1:] >= edges[:-1]):
+        return searchsorted(edges, x, side)
+    if not np.all(edges[1:] <= edges[:-1]):
+        raise ValueError("bins must be monotonically increasing or decreasing")
+    return len(edges) - searchsorted(edges[::-1].copy(), x, "right" if right else "left")
+
+
+@implements(np.interp)
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """The piecewise linear function through (xp, fp), constant outside."""
+    at, knots, values = (cast(strong(v), np.float64) for v in (x, xp, fp))
+    if period is not None:
+        raise unsupported("numpy.interp with period=")
+    if knots.ndim != 1 or knots.shape != values.shape:
+        raise ValueError("fp and xp are not of the same length.")
+    n = knots.shape[0]
+    if n == 1:
+        inside: Any = np.broadcast_to(values[0], at.shape)
+    else:
+        index = np.clip(searchsorted(knots, at, "right") - 1, 0, n - 2)
+        x0, x1, y0, y1 = knots[index], knots[index + 1], values[index], values[index + 1]
+        slope = (y1 - y0) / (x1 - x0)
+        inside = where(at == x1, y1, slope * (at - x0) + y0)
+    low = values[0] if left is None else left
+    high = values[-1] if right is None else right
+    result = where(at < knots[0], low, where(at > knots[-1], high, inside))
+    return where(np.isnan(at), at, result)

@@ -1,0 +1,194 @@
+"""Borders added around arrays, and elements moved around cyclically."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dims import Dim, SymbolicDim
+from graphc.ops.view import Pad
+from graphc.trace.functions import implements
+from graphc.trace.numpy_functions.arguments import coordinates, one_axis, strong
+from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.tracer import Tracer, as_tracer, record
+from graphc.trace.ufuncs import broadcast_to, cast, unsupported
+
+
+def _pairs(value: Any, ndim: int) -> list[tuple[Any, Any]]:
+    """(before, after) for every axis from NumPy's abbreviations."""
+    if isinstance(value, dict):
+        pairs: list[tuple[Any, Any]] = [(0, 0)] * ndim
+        for axis, width in value.items():
+            pairs[one_axis(axis, ndim)] = width if isinstance(width, tuple | list) else (width, width)
+        return pairs
+    if not isinstance(value, tuple | list | np.ndarray):
+        return [(value, value)] * ndim
+    listed = list(value)
+    if len(listed) == 1:
+        return _pairs(listed[0], ndim)
+    if not isinstance(listed[0], tuple | list | np.ndarray):
+        return [(listed[0], listed[1])] * ndim
+    if len(listed) != ndim:
+        raise ValueError(f"operands could not be broadcast together with remapped shapes: {ndim} axes")
+    return [(w[0], w[-1]) for w in listed]
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """The array with a border of constants, of its edge, or of its own elements."""
+    x = strong(array)
+    if isinstance(pad_width, Tracer):
+        raise unsupported("numpy.pad with traced widths")
+    widths = _pairs(pad_width, x.ndim)
+    if any(isinstance(w, int | np.integer) and w < 0 for pair in widths for w in pair):
+        raise ValueError("index can't contain negative values")
+    allowed = {"constant": {"constant_values"}, "linear_ramp": {"end_values"}, "reflect": {"reflect_type"}}
+    allowed["symmetric"] = {"reflect_type"}
+    extra = set(kwargs) - allowed.get(mode if isinstance(mode, str) else "", set())
+    if extra or kwargs.get("reflect_type", "even") != "even":
+        raise unsupported(
+            f"numpy.pad with mode={mode!r} and {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}"
+        )
+    if mode in ("constant", "empty"):
+        return _constant(x, widths, kwargs.get("constant_values", 0))
+    if mode == "linear_ramp":
+        return _ramp(x, widths, kwargs.get("end_values", 0))
+    if mode not in _SOURCES:
+        raise unsupported(f"numpy.pad with mode={mode!r}")
+    for axis, (before, after) in enumerate(widths):
+        if before != 0 or after != 0:
+            x = _from_inside(x, axis, before, after, mode)
+    return x
+
+
+def _constant(x: Tracer, widths: list[tuple[Any, Any]], values: Any) -> Tracer:
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+    if shape == x.shape:
+        return Tracer(x.trace, x.node)
+    zero = (
+        not isinstance(values, Tracer) and np.all(np.asarray(values) == 0) and not np.any(np.signbit(values))
+    )
+    if zero and 0 not in x.shape:
+        result: Tracer = record(Pad(tuple(a for a, _ in widths), shape, (1,) * x.ndim), x)
+        return result
+    for axis, ((a, b), (low, high)) in enumerate(zip(widths, _pairs(values, x.ndim), strict=True)):
+        parts = [_block(x, axis, a, low), x, _block(x, axis, b, high)]
+        x = np.concatenate(parts, axis=axis)  # type: ignore[assignment]
+    return x
+
+
+def _block(x: Tracer, axis: int, length: Dim, value: Any) -> Any:
+    shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
+    return broadcast_to(cast(as_tracer(value), x.dtype), shape)
+
+
+def _ramp(x: Tracer, widths: list[tuple[Any, Any]], ends: Any) -> Any:
+    for axis, ((a, b), (low, high)) in enumerate(zip(widths, _pairs(ends, x.ndim), strict=True)):
+        lead = (slice(None),) * axis
+        first, last = x[(*lead, slice(0, 1))], x[(*lead, slice(-1, None))]
+        parts = [x]
+        if a:
+            parts.insert(0, _line(low, first, a, axis, x.dtype))
+        if b:
+            parts.append(np.flip(_line(high, last, b, axis, x.dtype), axis))
+        x = np.concatenate(parts, axis=axis)
+    return x
+
+
+def _line(end: Any, edge: Any, length: int, axis: int, dtype: np.dtype) -> Any:
+    """`length` values from `end` towards the edge, the edge itself left out."""
+    line = np.linspace(end, np.squeeze(edge, axis), length, endpoint=False, axis=axis)
+    return cast(np.round(line) if dtype.kind in "iu" else line, dtype)
+
+
+def _edge(i: np.ndarray, n: int) -> np.ndarray:
+    return np.clip(i, 0, n - 1)
+
+
+def _reflect(i: np.ndarray, n: int) -> np.ndarray:
+    if n == 1:
+        return np.zeros_like(i)
+    i = np.mod(i, 2 * (n - 1))
+    return np.minimum(i, 2 * (n - 1) - i)
+
+
+def _symmetric(i: np.ndarray, n: int) -> np.ndarray:
+    i = np.mod(i, 2 * n)
+    return np.minimum(i, 2 * n - 1 - i)
+
+
+_SOURCES = {"edge": _edge, "reflect": _reflect, "symmetric": _symmetric, "wrap": np.mod}
+
+
+def _from_inside(x: Any, axis: int, before: Any, after: Any, mode: str) -> Any:
+    """x lengthened along one axis by slices of itself."""
+    n = x.shape[axis]
+    lead = (slice(None),) * axis
+    if not isinstance(n, SymbolicDim):
+        places = _SOURCES[mode](np.arange(-before, n + after), n)
+        return np.concatenate([x[(*lead, part)] for part in _runs(places)], axis=axis)
+    # Widths up to the size: one slice on each side.
+    slices = {
+        "edge": (slice(0, 1), slice(-1, None)),
+        "reflect": (slice(before, 0, -1), slice(-2, -2 - after, -1)),
+        "symmetric": (slice(before - 1, None, -1), slice(None, -1 - after, -1)),
+        "wrap": (slice(n - before, None), slice(0, after)),
+    }
+    parts = [x]
+    if before:
+        parts.insert(0, _stretched(x[(*lead, slices[mode][0])], axis, before, mode))
+    if after:
+        parts.append(_stretched(x[(*lead, slices[mode][1])], axis, after, mode))
+    return np.concatenate(parts, axis=axis)
+
+
+def _stretched(part: Any, axis: int, length: int, mode: str) -> Any:
+    if mode != "edge":
+        return part
+    return np.broadcast_to(part, (*part.shape[:axis], length, *part.shape[axis + 1 :]))
+
+
+def _runs(places: np.ndarray) -> list[slice]:
+    """The positions as slices of step 1 or -1, as few as there are runs."""
+    runs: list[slice] = []
+    start = 0
+    while start < len(places):
+        stop = start + 1
+        step = int(places[stop] - places[start]) if stop < len(places) else 1
+        if step not in (1, -1):
+            step = 1
+        while stop < len(places) and places[stop] - places[stop - 1] == step:
+            stop += 1
+        first, last = int(places[start]), int(places[stop - 1])
+        end = last + step
+        runs.append(slice(first, end if end >= 0 else None, step))
+        start = stop
+    return runs
+
+
+@implements(np.roll)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements moved cyclically along axes."""
+    x = strong(a)
+    if axis is None:
+        return reshaped(roll(reshaped(x, (x.size,)), shift, 0), x.shape)
+    shifts = shift if isinstance(shift, tuple | list) else (shift,)
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    if len(shifts) != len(axes):
+        shifts, axes = (shifts * len(axes), axes) if len(shifts) == 1 else (shifts, axes * len(shifts))
+    result: Any = x.copy()
+    for s, i in zip(shifts, axes, strict=True):
+        result = _rolled(result, s, one_axis(i, x.ndim))
+    return result
+
+
+def _rolled(x: Any, shift: Any, axis: int) -> Any:
+    n = x.shape[axis]
+    lead = (slice(None),) * axis
+    if isinstance(shift, Tracer):
+        return np.take(x, (coordinates((n,), 0) - shift) % n, axis=axis)
+    cut = shift if isinstance(n, SymbolicDim) else shift % n if n else 0
+    if cut == 0:
+        return x
+    return np.concatenate([x[(*lead, slice(-cut, None))], x[(*lead, slice(None, -cut))]], axis=axis)
