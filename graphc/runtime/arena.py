@@ -38,6 +38,8 @@ def capacity() -> int:
 def grow(size: int) -> None:
     """Replaces this thread's block by one of at least `size` bytes; raises MemoryError."""
     library = _library()
+    # A size that creeps up with every call must not allocate every time.
+    size = max(size, capacity() * 5 // 4)
     huge = size >= _ADVISE_FROM
     unit = _HUGE_PAGE if huge else 4096
     total = -(-(size + HEADER) // unit) * unit

@@ -20,7 +20,7 @@ from graphc.runtime.signature import ResultSpec, Signature, leaves
 
 def emit_outputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:
     """Makes the objects of all results but numbers, and fills the output buffers."""
-    looped = _static_arrays(signature)
+    looped, positions = _static_arrays(signature), _buffers(signature)
     _emit_static_arrays(entry, signature, looped, buffers)
     _emit_inputs(entry, signature, buffers)
     for i, spec in enumerate(signature.results):
@@ -30,23 +30,25 @@ def emit_outputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> N
             entry.own(i, none)
         elif spec.kind == "array" and i not in looped:
             array = entry.own(i, _new_array(entry, i, spec))
-            _set_buffer(entry, buffers, _buffer_of(signature, i), array)
+            _set_buffer(entry, buffers, positions[i], array)
         elif spec.is_written and spec.argument is None and i not in looped:
-            entry.code.store(entry.space(I64, 1), entry.word(buffers, _buffer_of(signature, i)))
+            entry.code.store(entry.space(I64, 1), entry.word(buffers, positions[i]))
 
 
 def emit_boxes(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:
     """Makes the objects of numbers from what the program wrote."""
+    positions = _buffers(signature)
     for i, spec in enumerate(signature.results):
         if spec.kind in ("numpy scalar", "python float", "python int", "python bool"):
-            memory = entry.code.load(entry.word(buffers, _buffer_of(signature, i)), PTR)
+            memory = entry.code.load(entry.word(buffers, positions[i]), PTR)
             entry.own(i, _boxed(entry, spec, memory))
 
 
-def _buffer_of(signature: Signature, i: int) -> int:
-    """The position among the buffers of the output for result i."""
-    before = sum(result.is_written for result in signature.results[:i])
-    return len(signature.args) + len(signature.captured) + before
+def _buffers(signature: Signature) -> dict[int, int]:
+    """The position among the buffers of the output of every result that is written."""
+    written = [i for i, result in enumerate(signature.results) if result.is_written]
+    first = len(signature.args) + len(signature.captured)
+    return {i: first + k for k, i in enumerate(written)}
 
 
 def _set_buffer(entry: EntryCode, buffers: ir.Value, position: int | ir.Value, array: ir.Value) -> None:
@@ -55,13 +57,13 @@ def _set_buffer(entry: EntryCode, buffers: ir.Value, position: int | ir.Value, a
 
 def _emit_inputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:
     """Results that are inputs: their buffers, and a reference to each that is returned."""
-    returned = set(leaves(signature.tree))
+    returned, positions = set(leaves(signature.tree)), _buffers(signature)
     aliases, arguments, captured = [], [], []
     for i, spec in enumerate(signature.results):
         if spec.argument is None:
             continue
         if spec.is_written:
-            aliases.append((spec.argument, _buffer_of(signature, i)))
+            aliases.append((spec.argument, positions[i]))
         if i in returned and spec.argument < len(signature.args):
             arguments.append((i, spec.argument))
         elif i in returned:
@@ -95,17 +97,18 @@ def _is_small(type_: ArrayType) -> bool:
 
 
 def _emit_static_arrays(
-    entry: EntryCode, signature: Signature, positions: list[int], buffers: ir.Value
+    entry: EntryCode, signature: Signature, results: list[int], buffers: ir.Value
 ) -> None:
+    positions = _buffers(signature)
     rows: list[tuple[int, ...]] = []
     words: list[int] = []
-    for i in positions:
+    for i in results:
         type_ = signature.results[i].type
         assert type_ is not None
         descr = entry.slot(f"descr {type_.dtype.name}")
-        rows.append((i, _buffer_of(signature, i), descr, type_.ndim, len(words)))
+        rows.append((i, positions[i], descr, type_.ndim, len(words)))
         words += [int(dim) for dim in type_.shape]
-    if not positions:
+    if not results:
         return
     shapes = entry.constant_words(words or [0])
 

@@ -119,6 +119,10 @@ def resolve_exception(name: str) -> type[Exception]:
 
 def raise_status(signature: Signature, status: int) -> None:
     """Raises the run-time error with the number `status`."""
+    if not 1 <= status <= len(signature.errors):
+        raise errors.VerificationError(
+            f"the program of {signature.name} returned the unknown status {status}"
+        )
     name, message = signature.errors[status - 1]
     raise resolve_exception(name)(message)
 

@@ -97,8 +97,6 @@ def _emit_program_call(
     status = entry.b.call(function, list(arguments))
     if thread is not None:
         entry.call("PyEval_RestoreThread", thread)
-    if not signature.errors:
-        return
     wrong, fine = entry.block("wrong"), entry.block("fine")
     entry.b.cbranch(entry.b.icmp_signed("==", status, i64(0)), fine, wrong).set_weights((1000, 1))
     entry.b.position_at_end(wrong)
