@@ -193,21 +193,19 @@ def _row_loop(p: Product, block: Block) -> None:
         full_end, lambda i: _tile_row(p, block, i, plan.rows), start=block.row, step=plan.rows, name="rows"
     )
     rest = i64(minus(code, block.rows_end, full_end))
-    if p.shape.m is None:
-        for rows in plan.other_rows:
-            # The ladder takes the bits of the rest from the top: those above this one are done.
-            done = code.b.and_(rest, i64(-2 * rows))
-            has = code.compare("!=", code.b.and_(rest, i64(rows)), i64(0))
-            code.when(has, _deferred_row(p, block, plus(code, full_end, done), rows))
-        return
     position = full_end
-    for rows in plan.other_rows:
-        if rows > 1:
-            exact = code.compare("==", rest, i64(rows))
-            code.when(exact, _deferred_row(p, block, full_end, rows))
-            position = code.select(exact, i64(block.rows_end), i64(full_end))
+    for rows in plan.other_rows[:-1]:
+        if p.shape.m is None:
+            # A ladder of powers of two takes the bits of the rest from the top.
+            taken = code.compare("!=", code.b.and_(rest, i64(rows)), i64(0))
+            code.when(taken, _deferred_row(p, block, position, rows))
+            position = plus(code, full_end, code.b.and_(rest, i64(-rows)))
         else:
-            code.loop(block.rows_end, lambda i: _tile_row(p, block, i, 1), start=position, name="single")
+            taken = code.compare("==", rest, i64(rows))
+            code.when(taken, _deferred_row(p, block, full_end, rows))
+            position = code.select(taken, i64(block.rows_end), i64(full_end))
+    if plan.other_rows:
+        code.loop(block.rows_end, lambda i: _tile_row(p, block, i, 1), start=position, name="single")
 
 
 def _deferred_row(p: Product, block: Block, row: Index, rows: int) -> Callable[[], None]:

@@ -67,14 +67,14 @@ def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes |
     size = shape.dtype.itemsize
     lanes = vector_bytes // size
     pack_b_rows = _rows_that_pay_for_packing_b(shape, caches)
-    pack_a = _packs_a(shape, caches, pack_b_rows)
+    pack_a = _packs_a(shape, caches)
     # A large B is read faster in long runs of each of its rows.
     narrowest = 3 if _is_large(shape, caches) and pack_b_rows != 0 else 1
     tallest = 8 if shape.a_strides[0] is None and not pack_a else 16
     rows, vectors = _register_tile(shape, lanes, (narrowest, tallest), 32 if vector_bytes == 64 else 16)
-    kc, blocked = _depth(shape, caches)
+    kc, blocked = _depth(shape, caches, packed=pack_b_rows == 0)
     width = lanes * vectors
-    block = 2 * caches.l2 if pack_b_rows == 0 else caches.l2 * 3 // 4
+    block = caches.l2 * 5 // 8 if pack_b_rows == 0 else caches.l2 * 3 // 4
     nc = max(width, block // (kc * size) // width * width)
     if shape.n is not None:
         blocks = max(1, -(-shape.n // nc))
@@ -98,24 +98,22 @@ def _rows_that_pay_for_packing_b(shape: MatmulShape, caches: CacheSizes) -> int 
     return 0 if shape.m >= ROWS_FOR_PACKING else None
 
 
-def _packs_a(shape: MatmulShape, caches: CacheSizes, pack_b_rows: int | None) -> bool:
+def _packs_a(shape: MatmulShape, caches: CacheSizes) -> bool:
     if (shape.n or UNKNOWN) < 64 or shape.m == 1:
         return False
     a_sm, a_sk = shape.a_strides
     if a_sm is None or a_sk is None:
         return True
-    if a_sk == 1:
-        # Rows a multiple of 4 KiB apart fall into the same sets of the L1 cache.
-        return pack_b_rows is not None and a_sm * shape.dtype.itemsize % 4096 == 0
-    return (shape.m or UNKNOWN) * (shape.k or UNKNOWN) * shape.dtype.itemsize > caches.l1
+    # A handful of contiguous rows is read as well in place, whatever lies between them.
+    return a_sk != 1 and (shape.m or UNKNOWN) * (shape.k or UNKNOWN) * shape.dtype.itemsize > caches.l1
 
 
-def _depth(shape: MatmulShape, caches: CacheSizes) -> tuple[int, bool]:
+def _depth(shape: MatmulShape, caches: CacheSizes, packed: bool) -> tuple[int, bool]:
     """The number of k handled at once, and whether sums go through memory between such blocks."""
-    deepest = caches.l1 // 24 // shape.dtype.itemsize
+    deepest = caches.l1 // (48 if packed else 24) // shape.dtype.itemsize
     if shape.k is None:
         return deepest, True
-    if shape.k <= deepest + deepest // 2:
+    if shape.k <= (2 * deepest if packed else deepest + deepest // 2):
         return max(1, shape.k), False
     blocks = -(-shape.k // deepest)
     return round_up(-(-shape.k // blocks), 8), True
@@ -134,8 +132,8 @@ def _register_tile(
     def cycles(tile: tuple[int, int]) -> tuple[float, int]:
         heights, widths = _pieces(m, tile[0]), _pieces(vectors, tile[1])
         total = sum(a * b * tile_cycles(height, width) for height, a in heights for width, b in widths)
-        # A second kernel for the last rows must earn its compile time.
-        return total * (1 + 0.01 * len(heights)), -tile[0]
+        # Further kernels for the last rows or columns must earn their compile time.
+        return total * (1 + 0.01 * len(heights)) * (1 + 0.02 * len(widths)), -tile[0]
 
     return min(_candidates(m, vectors, limits, registers), key=cycles)
 
@@ -165,5 +163,5 @@ def tile_cycles(rows: int, vectors: int) -> float:
 
 def _other_rows(m: int | None, rows: int) -> tuple[int, ...]:
     if m is None:
-        return tuple(size for size in (8, 4, 2, 1) if size < rows)
+        return tuple(size for size in (8, 4, 1) if size < rows)
     return tuple(size for size in dict.fromkeys((m % rows, 1)) if 0 < size < rows)

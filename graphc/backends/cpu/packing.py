@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.backends.cpu.index import floor_to, minus, plus, times
+from graphc.backends.cpu.index import floor_to, minus, plus, smaller, times
 from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, suffix
 
 
@@ -56,8 +56,8 @@ def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> 
 def pack_transposed(module: ir.Module, element: ir.Type, lanes: int) -> ir.Function:
     """`void(source, target, rows, columns, source_stride, target_stride)`: target[r, c] = source[c, r].
 
-    The source is contiguous along r, with `source_stride` between its columns c. Works on blocks of
-    lanes × lanes; blocks are filled with zeros, also below `rows`: the target needs lanes rows of slack.
+    The source is contiguous along r, with `source_stride` between its columns c. Works on whole blocks of
+    lanes × lanes, in which the last column repeats: the target needs `lanes` rows of slack.
     """
     name = f"pack_transposed_{suffix(ir.VectorType(element, lanes))}"
     if name in module.globals:
@@ -65,29 +65,22 @@ def pack_transposed(module: ir.Module, element: ir.Type, lanes: int) -> ir.Funct
     code = Code(module, name, [PTR, PTR, I64, I64, I64, I64], internal=True)
     source, target, rows, columns, source_stride, target_stride = code.args
     _no_alias(source, target)
-    full_rows = floor_to(code, rows, lanes)
+    last = code.b.sub(columns, i64(1))
 
-    def block(c: ir.Value, r: ir.Value, masks: list[ir.Value] | None) -> None:
-        s = code.at(source, element, times(code, c, source_stride), r)
-        t = code.at(target, element, times(code, r, target_stride), c)
+    def block(c: ir.Value, r: ir.Value) -> None:
+        inside = code.mask_first(minus(code, rows, r), lanes)
+        first = code.at(source, element, r)
         tile = []
         for i in range(lanes):
-            tile.append(code.load(s, element, lanes, masks[i] if masks else None))
-            s = code.at(s, element, source_stride)
+            column = times(code, smaller(code, plus(code, c, i), last), source_stride)
+            tile.append(code.load(code.at(first, element, column), element, lanes, inside))
+        target_row = code.at(target, element, times(code, r, target_stride), c)
         for row in transpose(code, tile):
-            code.store(row, t)
-            t = code.at(t, element, target_stride)
-
-    def masked(c: ir.Value, r: ir.Value) -> None:
-        inside = code.mask_first(minus(code, rows, r), lanes)
-        valid = [code.compare("<", plus(code, c, i), columns) for i in range(lanes)]
-        block(c, r, [code.b.and_(inside, code.splat(v, lanes)) for v in valid])
+            code.store(row, target_row)
+            target_row = code.at(target_row, element, target_stride)
 
     def columns_block(c: ir.Value) -> None:
-        is_full = code.compare("<=", plus(code, c, lanes), columns)
-        straight = code.select(is_full, full_rows, i64(0))
-        code.loop(straight, lambda r: block(c, r, None), step=lanes, name="blocks")
-        code.loop(rows, lambda r: masked(c, r), start=straight, step=lanes, name="edges")
+        code.loop(rows, lambda r: block(c, r), step=lanes, name="blocks")
 
     code.loop(columns, columns_block, step=lanes)
     code.ret()
