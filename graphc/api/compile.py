@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from graphc.api.call import Form, Parameters, flatten_call, leaf_names, parameters_of
 from graphc.api.dynamic import LeadingSizes, declared
-from graphc.api.specialise import Specialisation, make_program, record_function
+from graphc.api.specialise import Specialisation, make_program, record_function, specialise
 from graphc.backends.base import Entry, Options, default_backend, get_backend
 from graphc.errors import ArgumentError, ShapeError, TraceError
 from graphc.trace import tree
@@ -157,9 +157,7 @@ class Compiled:
         donated = frozenset(() if settings.check_finite else settings.donate)
         program = make_program(self.__name__, recorded, form, names, donated, settings.options)
         backend = get_backend(settings.backend or default_backend())
-        captured = zip(program.captured, recorded.traced.captured, strict=True)
-        stale = tuple((copy, source) for copy, source in captured if copy is not source)
-        return Specialisation(program, backend.build(program), recorded, stale, settings.check_finite)
+        return specialise(program, backend.build(program), recorded, settings.check_finite)
 
     # ---- looking inside
 

@@ -35,26 +35,50 @@ class Specialisation:
     program: Program
     executable: AbstractExecutable
     recorded: Recorded
+    call: Callable[..., Any]  # flat values to the user's result
+    donated: tuple[bool, ...]  # per argument; empty if none is
     stale: tuple[tuple[np.ndarray, np.ndarray], ...]  # (contiguous copy, captured array it follows)
     check_finite: bool
 
     def run(self, values: Sequence[Any]) -> Any:
         """The result of the program for these values of its arguments."""
-        arguments = self.program.arguments
-        donated = [argument.donated for argument in arguments]
-        if any(donated):
-            check_donated(values, donated, [a.name for a in arguments], self.program.captured)
+        if self.donated:
+            names = [argument.name for argument in self.program.arguments]
+            check_donated(values, self.donated, names, self.program.captured)
         for copy, source in self.stale:
             copy[...] = source
-        flat = self.executable.run(values)
         if self.check_finite:
+            flat = self.executable.run(values)
             raise_first_nonfinite(self.program, values, flat)
-        return self.recorded.assemble(flat)
+            return self.recorded.assemble(flat)
+        return self.call(*values)
 
     @property
     def is_plain(self) -> bool:
         """Whether running it is running the program: nothing is copied before or checked after."""
         return not self.stale and not self.check_finite
+
+
+def specialise(
+    program: Program, executable: AbstractExecutable, recorded: Recorded, check_finite: bool
+) -> Specialisation:
+    """The executable of a program, made ready to be called."""
+
+    def through_python(*values: Any) -> Any:
+        return recorded.assemble(executable.run(values))
+
+    entry = executable.entry(through_python, recorded.assemble)
+    donated = tuple(argument.donated for argument in program.arguments)
+    captured = zip(program.captured, recorded.traced.captured, strict=True)
+    return Specialisation(
+        program,
+        executable,
+        recorded,
+        entry or through_python,
+        donated if any(donated) else (),
+        tuple((copy, source) for copy, source in captured if copy is not source),
+        check_finite,
+    )
 
 
 def record_function(function: Callable[..., Any], form: Form, names: Sequence[str]) -> Recorded:

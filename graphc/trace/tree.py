@@ -16,6 +16,7 @@ Structure: TypeAlias = optree.PyTreeSpec  # hashable: equal for trees of the sam
 
 _NAMESPACE = "graphc"
 _registered: set[type] = set()
+_leaf_types: set[type] = set()  # classes that were met as leaves and are not dataclasses
 
 # An instance -> (children, hashable rest, attribute names of the children), and back from (rest, children).
 Flatten: TypeAlias = Callable[[Any], tuple[Iterable[Any], Any, Sequence[str]]]
@@ -25,6 +26,7 @@ Unflatten: TypeAlias = Callable[[Any, Iterable[Any]], Any]
 def register(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
     """Makes instances of `cls` (not of its subclasses) nodes of trees."""
     if cls not in _registered:
+        _leaf_types.discard(cls)
         optree.register_pytree_node(
             cls, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE
         )
@@ -82,12 +84,14 @@ def _leaves_like(structure: Structure, tree: Any) -> list[Any]:
 
 def _register_dataclasses(leaves: list[Any]) -> bool:
     """Registers the dataclasses that were met for the first time; whether there were any."""
-    found = {
-        type(leaf) for leaf in leaves if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type)
-    } - _registered
-    for cls in found:
+    found = {type(leaf) for leaf in leaves} - _leaf_types
+    if not found:
+        return False
+    nodes = {cls for cls in found if dataclasses.is_dataclass(cls)}
+    _leaf_types.update(found - nodes)
+    for cls in nodes:
         _register_dataclass(cls)
-    return bool(found)
+    return bool(nodes)
 
 
 def _register_dataclass(cls: type) -> None:
