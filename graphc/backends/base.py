@@ -138,7 +138,7 @@ def _as_kind(kind: ResultKind, value: Any) -> Any:
 
 # Backend name -> the class, as module:class, imported on first use.
 _BACKENDS: dict[str, str] = {
-    "cpu": "graphc.backends.cpu.backend:CpuBackend",
+    "cpu": "graphc.runtime.cpu_backend:CpuBackend",
     "interpret": "graphc.backends.interpret:InterpretBackend",
 }
 _instances: dict[str, AbstractBackend] = {}

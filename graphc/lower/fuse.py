@@ -59,14 +59,14 @@ class Group:
 
 
 def fuse(tasks: list[Task], after: dict[Task, list[Task]] | None = None) -> list[Group]:
-    """The groups of `tasks`, in execution order. `after`: further tasks that must have run before."""
+    """The groups of `tasks`, in execution order. `after`: tasks whose kernels must have ended before."""
     groups: list[Group] = []
     home: dict[Node, int] = {}
     where: dict[Task, int] = {}
     for task in tasks:
         owners = (n.args[0] if isinstance(n.op, Item) else n for n in nodes_read(task))
         earliest = max((home[n] for n in owners if n in home), default=0)
-        earliest = max([earliest, *(where[t] for t in (after or {}).get(task, ()))])
+        earliest = max([earliest, *(where[t] + 1 for t in (after or {}).get(task, ()))])
         index = _join(task, groups, earliest, home)
         home[task.node] = max(index, home.get(task.node, 0))
         where[task] = index

@@ -6,12 +6,14 @@ become sums, summed axes of a product become one, and every output becomes a val
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.ir.dims import Dim, product
-from graphc.ir.graph import Graph, Node
+from graphc.ir.graph import Builder, Graph, Node
+from graphc.ir.rewrite import rewrite
 from graphc.ir.types import ArrayType
 from graphc.ops import leaf, reduce
 from graphc.ops.base import AbstractElementwise, apply
@@ -50,6 +52,16 @@ def prepare(graph: Graph) -> Graph:
                 done[node] = _expanded(trace, node, args)
         outputs = tuple(done[n] for n in graph.outputs)
         return Graph(inputs, _own_outputs(trace, inputs, outputs), graph.names)
+
+
+def copy_outputs(graph: Graph, slots: Sequence[int]) -> Graph:
+    """The graph with some outputs copied at the end, from values that have memory of their own."""
+    builder = Builder()
+    graph = rewrite(graph, lambda _, node, args: None, builder)
+    outputs = list(graph.outputs)
+    for slot in slots:
+        outputs[slot] = builder.add(Copy(slot), outputs[slot], source=outputs[slot].source)
+    return Graph(graph.inputs, tuple(outputs), graph.names)
 
 
 def _own_outputs(trace: Trace, inputs: tuple[Node, ...], outputs: tuple[Node, ...]) -> tuple[Node, ...]:

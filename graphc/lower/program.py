@@ -14,7 +14,7 @@ from graphc.lower.expressions import PointEvaluator
 from graphc.lower.fuse import Group, fuse
 from graphc.lower.memory import Plan, plan
 from graphc.lower.opaque import OPAQUE
-from graphc.lower.prepare import prepare
+from graphc.lower.prepare import copy_outputs, prepare
 from graphc.lower.product import ProductScheduler
 from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
@@ -46,12 +46,12 @@ def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProg
 
 class _Lowering:
     def __init__(self, graph: Graph, donated: dict[int, int]) -> None:
-        self.graph = graph
         self.donated = donated
-        self.nodes = list(graph)
-        self.stored = choose_stored(graph)
         self.errors = ErrorTable()
-        self.tasks = self._tasks()
+        self._analyse(graph)
+        copied = [i for i, source in donated.items() if not self._can_update(i, source)]
+        if copied:
+            self._analyse(copy_outputs(graph, copied))
         after = self._write_after_read()  # reorders the tasks
         self.groups = fuse(self.tasks, after)
         self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
@@ -83,20 +83,30 @@ class _Lowering:
             t for n in self.nodes if n in self.stored and not _is(n, sources) for t in tasks_of(n, points)
         ]
 
-    # ---- order of in-place updates
+    def _analyse(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = list(graph)
+        self.stored = choose_stored(graph)
+        self.tasks = self._tasks()
+
+    # ---- updates in place
+
+    def _can_update(self, output: int, source: int) -> bool:
+        """Whether an output can be computed straight into the memory of an input."""
+        old, new = self.graph.inputs[source], self.graph.outputs[output]
+        writers = [t for t in self.tasks if t.node is new]
+        return self._same_points(writers, old) and not self._depends(self._readers(old, new), new)
+
+    def _readers(self, old: Node, new: Node) -> list[Task]:
+        return [t for t in self.tasks if old in nodes_read(t) and t.node is not new]
 
     def _write_after_read(self) -> dict[Task, list[Task]]:
         """An update in place runs after everything else that reads the old value."""
         after: dict[Task, list[Task]] = {}
-        for output, source in list(self.donated.items()):
+        for output, source in self.donated.items():
             old, new = self.graph.inputs[source], self.graph.outputs[output]
-            writers = [t for t in self.tasks if t.node is new]
-            readers = [t for t in self.tasks if old in nodes_read(t) and t.node is not new]
-            if not writers or self._depends(readers, new) or not self._same_points(writers, old):
-                del self.donated[output]
-                continue
-            for writer in writers:
-                after.setdefault(writer, []).extend(readers)
+            for writer in (t for t in self.tasks if t.node is new):
+                after.setdefault(writer, []).extend(self._readers(old, new))
         if after:
             self.tasks = _ordered(self.tasks, after)
         return after
@@ -223,7 +233,10 @@ def _ordered(tasks: Sequence[Task], after: Mapping[Task, Sequence[Task]]) -> lis
                 continue
             done.setdefault(stack.pop())
 
-    for task in tasks:
+    # What nothing reads goes first: its operands are then made only when they are needed, and an update
+    # in place finds the readers of the old value already done.
+    read = {_owner(n) for task in tasks for n in nodes_read(task)}
+    for task in [*(t for t in tasks if t.node not in read), *tasks]:
         visit(task)
     return list(done)
 

@@ -19,9 +19,11 @@ from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
 from graphc.runtime.cache import DiskCache, cache_key
 from graphc.runtime.cache import Entry as CacheEntry
 from graphc.runtime.executable import Executable
+from graphc.runtime.pool import get_num_threads, install
 from graphc.runtime.signature import ArgSpec, ResultSpec, Signature
 
 if TYPE_CHECKING:
+    from graphc.backends.cpu.emit import Target
     from graphc.lower.program import LoweredProgram
 
 PROGRAM, ENTRY = "graphc_program", "graphc_entry"
@@ -54,6 +56,7 @@ class CpuExecutable(AbstractExecutable):
         constants = [_constant(c) for c in entry.manifest["constants"]]
         self._captured = (*program.captured, *constants)
         self._signature = signature_of(program, entry.manifest)
+        install()
         self._code = Loaded(entry.code)
         flat = replace(self._signature, structure=None, unflatten=False)
         self._flat = Executable(flat, self._code, program=PROGRAM, entry=None, captured=self._captured)
@@ -101,14 +104,13 @@ def compile_program(program: Program) -> CacheEntry:
     """The object code of a program with its native entry, and what loading it needs to know."""
     from llvmlite import ir
 
-    from graphc.backends.cpu.emit import Target
     from graphc.backends.cpu.jit import object_code
     from graphc.backends.cpu.program import emit_program
     from graphc.runtime.stub import emit_stub
 
     plan = lowered(program)
     module = ir.Module(name=program.name)
-    arena = emit_program(module, plan, PROGRAM, Target(VECTOR_BYTES))
+    arena = emit_program(module, plan, PROGRAM, _target(program))
     manifest = {
         "arena": str(arena),
         "errors": [[c.exception, c.message] for c in plan.checks],
@@ -122,12 +124,18 @@ def compile_program(program: Program) -> CacheEntry:
 def _emitted(program: Program, plan: LoweredProgram) -> str:
     from llvmlite import ir
 
-    from graphc.backends.cpu.emit import Target
     from graphc.backends.cpu.program import emit_program
 
     module = ir.Module(name=program.name)
-    emit_program(module, plan, PROGRAM, Target(VECTOR_BYTES))
+    emit_program(module, plan, PROGRAM, _target(program))
     return str(module)
+
+
+def _target(program: Program) -> Target:
+    """The vector registers of this processor, and the threads the program may use."""
+    from graphc.backends.cpu.emit import Target
+
+    return Target(VECTOR_BYTES, program.options.threads or get_num_threads())
 
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
@@ -159,7 +167,8 @@ def _describe(program: Program) -> str:
     """Everything but the graph that the machine code depends on."""
     arguments = [(a.name, a.kind, str(a.type), a.donated) for a in program.arguments]
     results = [(r.kind, str(r.type), r.argument) for r in program.results]
-    return repr((program.name, arguments, results, program.structure, program.options))
+    threads = program.options.threads or get_num_threads()
+    return repr((program.name, arguments, results, program.structure, program.options, threads))
 
 
 def _constant_text(array: np.ndarray) -> list[Any]:
