@@ -1,0 +1,160 @@
+"""What rewriting passes share: local rules applied wherever a node is made, arguments first.
+
+A rule belongs to one op. It gets the op and its operands, already simplified, and returns an equal
+node or None. Nodes that a rule makes go through the rules again, so one traversal reaches a normal form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import AbstractOp, Builder, Graph, Node
+from graphc.ops.leaf import Const
+from graphc.ops.view import BroadcastTo, Reshape
+
+NodeRule = Callable[["Maker", Any, tuple[Node, ...]], "Node | None"]
+Rules = Mapping[str, tuple[NodeRule, ...]]
+
+DEPTH_LIMIT = 60  # nested rule applications; far beyond what terminating rules need
+
+
+@dataclass(slots=True)
+class Maker:
+    """Makes nodes in their simplest form."""
+
+    rules: Rules
+    builder: Builder
+    source: str | None = None
+    shared: set[Node] = field(default_factory=set)  # nodes known to have several users
+    depth: int = 0
+
+    def make(self, op: AbstractOp, *args: Node) -> Node:
+        """The node `op(*args)`, or what the rules turn it into."""
+        return self.rewritten(op, args) or self.builder.add(op, *args, source=self.source)
+
+    def rewritten(self, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
+        """What the first rule that applies makes of `op(*args)`."""
+        rules = self.rules.get(op.name)
+        if rules is None or self.depth > DEPTH_LIMIT:
+            return None
+        self.depth += 1
+        try:
+            for rule in rules:
+                new = rule(self, op, args)
+                if new is not None:
+                    return new
+        finally:
+            self.depth -= 1
+        return None
+
+    # ---- common nodes
+
+    def constant(self, value: Any, dtype: np.dtype, shape: tuple[Dim, ...] = ()) -> Node:
+        """`value` everywhere in an array of this type."""
+        scalar = self.builder.add(Const.of(value, dtype), source=self.source)
+        return self.broadcast(scalar, shape)
+
+    def broadcast(self, x: Node, shape: tuple[Dim, ...]) -> Node:
+        return x if x.array_type.shape == shape else self.make(BroadcastTo(tuple(shape)), x)
+
+    def reshape(self, x: Node, shape: tuple[Dim, ...]) -> Node:
+        return x if x.array_type.shape == shape else self.make(Reshape(tuple(shape)), x)
+
+
+def apply_rules(graph: Graph, rules: Rules) -> Graph:
+    """The graph in the normal form of `rules`; `graph` itself if nothing changed."""
+    maker = Maker(rules, containing(graph))
+    users: dict[Node, int] = {}
+    order = list(graph)
+    for node in order:
+        for arg in node.args:
+            users[arg] = users.get(arg, 0) + 1
+    for node in graph.outputs:
+        users[node] = users.get(node, 0) + 1
+    done: dict[Node, Node] = {}
+    for node in order:
+        new = done[node] = _rebuilt(maker, node, done, rules)
+        if users.get(node, 0) > 1:
+            maker.shared.add(new)
+    outputs = tuple(done[n] for n in graph.outputs)
+    if all(a is b for a, b in zip(outputs, graph.outputs, strict=True)):
+        return graph
+    return Graph(graph.inputs, outputs, graph.names)
+
+
+def _rebuilt(maker: Maker, node: Node, done: Mapping[Node, Node], rules: Rules) -> Node:
+    if not node.args and node.op.name not in rules:
+        return node
+    args = tuple([done[arg] for arg in node.args])
+    maker.source = node.source
+    op = _with_rewritten_regions(node.op, rules)
+    new = maker.rewritten(op, args)
+    if new is not None:
+        return new
+    if op is node.op and all(a is b for a, b in zip(args, node.args, strict=True)):
+        return node
+    return maker.builder.add(op, *args, source=node.source)
+
+
+def containing(graph: Graph) -> Builder:
+    """A builder that knows the nodes of `graph`, so that what stays the same stays the same object."""
+    builder = Builder()
+    builder._interned.update({(node.op, *node.args): node for node in graph})
+    return builder
+
+
+@lru_cache(maxsize=None)
+def region_fields(cls: type[AbstractOp]) -> tuple[str, ...]:
+    """Names of the fields of an op class that hold graphs."""
+    return tuple(f.name for f in dataclasses.fields(cls) if "Graph" in str(f.type))  # type: ignore[arg-type]
+
+
+def _with_rewritten_regions(op: AbstractOp, rules: Rules) -> AbstractOp:
+    return with_regions(op, lambda region: apply_rules(region, rules))
+
+
+def with_regions(op: AbstractOp, change: Callable[[Graph], Graph]) -> AbstractOp:
+    """`op` with `change` applied to the graphs among its parameters; `op` itself if none changes."""
+    names = region_fields(type(op))
+    if not names:
+        return op
+    values = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}  # type: ignore[arg-type]
+    changed = dict(values)
+    for name in names:
+        value = values[name]
+        if isinstance(value, Graph):
+            changed[name] = change(value)
+        elif isinstance(value, tuple):
+            changed[name] = tuple(change(v) if isinstance(v, Graph) else v for v in value)
+    return op if changed == values else type(op)(**changed)
+
+
+def splat(node: Node) -> np.ndarray | None:
+    """The number that every element of a constant node is, as a 0-d array; None for other nodes."""
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.args[0]
+    if isinstance(node.op, Const) and len(node.op.data) == node.op.dtype.itemsize:
+        return node.op.value.reshape(())
+    return None
+
+
+def is_number(node: Node, number: float) -> bool:
+    """Whether every element of `node` is exactly `number`, the sign of zero included."""
+    value = splat(node)
+    return value is not None and value.tobytes() == np.asarray(number).astype(value.dtype).tobytes()
+
+
+def merged(*tables: Rules) -> dict[str, tuple[NodeRule, ...]]:
+    """One table of rules, those of earlier tables first."""
+    result: dict[str, tuple[NodeRule, ...]] = {}
+    for table in tables:
+        for name, rules in table.items():
+            result[name] = result.get(name, ()) + tuple(rules)
+    return result

@@ -1,0 +1,18 @@
+"""Removes what only derivatives look at."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import AbstractOp, Graph, Node
+from graphc.passes.engine import Maker, Rules, apply_rules
+
+
+def erase_markers(graph: Graph) -> Graph:
+    """The graph without `stop_gradient`, for when no more derivatives will be taken."""
+    return apply_rules(graph, RULES)
+
+
+def _operand(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
+    return args[0]
+
+
+RULES: Rules = {"stop_gradient": (_operand,)}

@@ -1,0 +1,160 @@
+"""Identities between elementwise expressions as data: `x*1` is `x`, for these dtypes, under this condition.
+
+Both sides are Python expressions that SymPy reads too, so a test proves every identity. Here they are
+compiled to a matcher of graph nodes and a builder of the other side.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from graphc.ir.graph import AbstractOp, Node
+from graphc.ir.parser import registered_ops
+from graphc.passes.engine import Maker, NodeRule, splat
+
+# Dtype kinds an identity holds for.
+FLOAT, INTEGER, BOOLEAN, NUMBER = "f", "iu", "b", "fiu"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`before` may be replaced by `after` where the result's dtype kind is in `kinds`.
+
+    `exact`: both sides are the same bits for all operands (NaN's sign and payload aside). Otherwise
+    `condition` says how they differ. `guard` names variables that must be nonnegative (`x>=0`).
+    """
+
+    before: str
+    after: str
+    kinds: str = NUMBER
+    exact: bool = True
+    condition: str = ""
+    guard: Callable[[dict[str, Node]], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+
+
+@dataclass(frozen=True)
+class Number:
+    value: float | int | bool
+
+
+@dataclass(frozen=True)
+class Call:
+    op: AbstractOp
+    operands: tuple[Pattern, ...]
+
+
+Pattern: TypeAlias = Variable | Number | Call
+
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.USub: "negative",
+}
+COMMUTATIVE = frozenset(
+    ["add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "logaddexp", "equal", "not_equal"]
+)
+
+
+def parse_pattern(text: str) -> Pattern | None:
+    """The pattern written `text`; None if it uses an op that is not registered."""
+    try:
+        return _pattern(ast.parse(text, mode="eval").body)
+    except KeyError:
+        return None
+
+
+def _pattern(node: ast.expr) -> Pattern:
+    ops = registered_ops()
+    match node:
+        case ast.Name(id=name):
+            return Variable(name)
+        case ast.Constant(value=bool() | int() | float() as value):
+            return Number(value)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return Number(-value)
+        case ast.UnaryOp(op=operator, operand=x):
+            return Call(ops[_OPERATORS[type(operator)]](), (_pattern(x),))
+        case ast.BinOp(left=x, op=operator, right=y):
+            return Call(ops[_OPERATORS[type(operator)]](), (_pattern(x), _pattern(y)))
+        case ast.Call(func=ast.Name(id=name), args=operands):
+            return Call(ops[name](), tuple(_pattern(x) for x in operands))
+    raise ValueError(f"{ast.unparse(node)!r} is not a pattern")
+
+
+def match(pattern: Pattern, node: Node, found: dict[str, Node]) -> bool:
+    """Whether `node` has the form of `pattern`; `found` collects what the variables stand for."""
+    if isinstance(pattern, Variable):
+        return found.setdefault(pattern.name, node) is node
+    if isinstance(pattern, Number):
+        value = splat(node)
+        return value is not None and _same(value, pattern.value)
+    return node.op.name == pattern.op.name and match_operands(pattern, node.args, found)
+
+
+def match_operands(pattern: Call, args: tuple[Node, ...], found: dict[str, Node]) -> bool:
+    """Whether the operands fit those of the pattern, in either order for commutative ops."""
+    if len(args) != len(pattern.operands):
+        return False
+    saved = dict(found)
+    if all([match(p, a, found) for p, a in zip(pattern.operands, args, strict=True)]):
+        return True
+    found.clear()
+    found.update(saved)
+    if pattern.op.name not in COMMUTATIVE:
+        return False
+    return all([match(p, a, found) for p, a in zip(pattern.operands, args[::-1], strict=True)])
+
+
+def _same(value: np.ndarray, number: float) -> bool:
+    """Equal bits in the dtype of `value`; a fraction is never an integer."""
+    if value.dtype.kind != "f" and (float(number) != int(number) or (number < 0 and value.dtype.kind != "i")):
+        return False
+    return bool(value.tobytes() == np.asarray(number).astype(value.dtype).tobytes())
+
+
+def instantiate(make: Maker, pattern: Pattern, found: dict[str, Node], like: Node) -> Node:
+    """The node of the form `pattern`; its numbers get the type of `like`."""
+    if isinstance(pattern, Variable):
+        return found[pattern.name]
+    if isinstance(pattern, Number):
+        return make.constant(pattern.value, like.array_type.dtype, like.array_type.shape)
+    return make.make(pattern.op, *(instantiate(make, p, found, like) for p in pattern.operands))
+
+
+def rules_of(identities: Iterable[Identity]) -> dict[str, tuple[NodeRule, ...]]:
+    """The identities as rules, by the op at the root of what they replace."""
+    table: dict[str, list[NodeRule]] = {}
+    for identity in identities:
+        before, after = parse_pattern(identity.before), parse_pattern(identity.after)
+        if before is not None and after is not None:
+            assert isinstance(before, Call)
+            table.setdefault(before.op.name, []).append(_rule(identity, before, after))
+    return {name: tuple(rules) for name, rules in table.items()}
+
+
+def _rule(identity: Identity, before: Call, after: Pattern) -> NodeRule:
+    kinds, guard = identity.kinds, identity.guard
+
+    def rule(make: Maker, op: Any, args: tuple[Node, ...]) -> Node | None:
+        like = args[-1]
+        if like.array_type.dtype.kind not in kinds:
+            return None
+        found: dict[str, Node] = {}
+        if not match_operands(before, args, found) or (guard is not None and not guard(found)):
+            return None
+        return instantiate(make, after, found, like)
+
+    return rule

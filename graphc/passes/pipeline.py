@@ -1,0 +1,74 @@
+"""The passes in order, with a record of what each did and, on request, verification after each."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from graphc.errors import VerificationError
+from graphc.ir.graph import Graph
+from graphc.ir.verify import verify
+from graphc.passes.canonicalise import canonicalise
+from graphc.passes.erase_markers import erase_markers
+from graphc.passes.simplify import simplify
+from graphc.passes.stabilise import stabilise
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+ROUNDS = 4  # simplification feeds itself at most this often; two are usual
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass that ran: the graph it made and how long it took."""
+
+    name: str
+    graph: Graph
+    milliseconds: float
+
+    def __str__(self) -> str:
+        return f"# produced by {self.name} in {self.milliseconds:.2f} ms\n{self.graph}"
+
+
+def optimise(graph: Graph, *, stable: bool = True) -> Graph:
+    """The graph to be lowered: stable (unless `stable` is False), simplified, free of markers."""
+    return run(graph, stable=stable)[0]
+
+
+def run(graph: Graph, *, stable: bool = True, until: str | None = None) -> tuple[Graph, tuple[Step, ...]]:
+    """The optimised graph and the steps that led to it; stops after the first pass called `until`.
+
+    With GRAPHC_VERIFY=1 in the environment every pass's result is verified.
+    """
+    checked = os.environ.get("GRAPHC_VERIFY") == "1"
+    steps: list[Step] = []
+    for passes in _rounds(stable):
+        before = graph
+        for pass_ in passes:
+            graph = _step(pass_, graph, steps, checked)
+            if pass_.__name__ == until:
+                return graph, tuple(steps)
+        if len(steps) > len(passes) and graph is before:
+            break
+    return graph, tuple(steps)
+
+
+def _rounds(stable: bool) -> Sequence[Sequence[Pass]]:
+    first: tuple[Pass, ...] = (stabilise,) if stable else ()
+    again: tuple[Pass, ...] = (canonicalise, simplify)
+    return ((*first, erase_markers, *again), *((again,) * (ROUNDS - 1)))
+
+
+def _step(pass_: Pass, graph: Graph, steps: list[Step], checked: bool) -> Graph:
+    start = time.perf_counter()
+    result = pass_(graph)
+    steps.append(Step(pass_.__name__, result, 1e3 * (time.perf_counter() - start)))
+    if checked:
+        try:
+            verify(result)
+        except VerificationError as error:
+            raise VerificationError(f"after {pass_.__name__}: {error}") from None
+    return result

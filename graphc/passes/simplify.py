@@ -1,0 +1,45 @@
+"""Removes work without changing what a program means."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from graphc.ir.graph import Graph
+from graphc.ir.parser import registered_ops
+from graphc.ops.base import AbstractElementwise
+from graphc.passes import (
+    fold_constants,
+    rules_cast,
+    rules_constants,
+    rules_contract,
+    rules_gather,
+    rules_reduce,
+    rules_slice,
+    rules_view,
+)
+from graphc.passes.engine import Rules, apply_rules, merged
+from graphc.passes.patterns import rules_of
+from graphc.passes.rules_algebra import IDENTITIES
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph in normal form: identities applied, views merged, sums and products absorbed, slices early."""
+    return apply_rules(graph, rules())
+
+
+@cache
+def rules() -> Rules:
+    """All rules by op, in the order they are tried."""
+    lifted = [name for name, op in registered_ops().items() if issubclass(op, AbstractElementwise)]
+    return merged(
+        fold_constants.rules(),
+        rules_of(IDENTITIES),
+        rules_cast.RULES,
+        rules_constants.RULES,
+        rules_gather.RULES,
+        rules_view.RULES,
+        rules_reduce.RULES,
+        rules_slice.RULES,
+        rules_contract.RULES,
+        {name: rules_view.LIFTING for name in (*lifted, "cast")},
+    )
