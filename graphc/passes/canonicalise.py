@@ -13,7 +13,7 @@ COMMUTATIVE = frozenset(
 
 
 def canonicalise(graph: Graph) -> Graph:
-    """The graph with constants right and other operands in order of computation. Exact (NaN payload aside)."""
+    """The graph with constants right and other operands in order of computation. Exact."""
     builder = containing(graph)
     done: dict[Node, Node] = {}
     position: dict[Node, int] = {}

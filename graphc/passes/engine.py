@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def containing(graph: Graph) -> Builder:
     return builder
 
 
-@lru_cache(maxsize=None)
+@cache
 def region_fields(cls: type[AbstractOp]) -> tuple[str, ...]:
     """Names of the fields of an op class that hold graphs."""
     return tuple(f.name for f in dataclasses.fields(cls) if "Graph" in str(f.type))  # type: ignore[arg-type]

@@ -23,10 +23,12 @@ FLOAT, INTEGER, BOOLEAN, NUMBER = "f", "iu", "b", "fiu"
 
 @dataclass(frozen=True)
 class Identity:
-    """`before` may be replaced by `after` where the result's dtype kind is in `kinds`.
+    """`before` may be replaced by `after` where the last operand's dtype kind is in `kinds`.
+
+    The variable c stands for booleans, the others for anything of that kind.
 
     `exact`: both sides are the same bits for all operands (NaN's sign and payload aside). Otherwise
-    `condition` says how they differ. `guard` names variables that must be nonnegative (`x>=0`).
+    `condition` says how they differ. `guard` decides about what the variables stand for.
     """
 
     before: str
@@ -97,7 +99,8 @@ def _pattern(node: ast.expr) -> Pattern:
 def match(pattern: Pattern, node: Node, found: dict[str, Node]) -> bool:
     """Whether `node` has the form of `pattern`; `found` collects what the variables stand for."""
     if isinstance(pattern, Variable):
-        return found.setdefault(pattern.name, node) is node
+        fits = pattern.name != "c" or node.array_type.dtype.kind == "b"
+        return fits and found.setdefault(pattern.name, node) is node
     if isinstance(pattern, Number):
         value = splat(node)
         return value is not None and _same(value, pattern.value)
@@ -109,13 +112,13 @@ def match_operands(pattern: Call, args: tuple[Node, ...], found: dict[str, Node]
     if len(args) != len(pattern.operands):
         return False
     saved = dict(found)
-    if all([match(p, a, found) for p, a in zip(pattern.operands, args, strict=True)]):
+    if all(match(p, a, found) for p, a in zip(pattern.operands, args, strict=True)):
         return True
     found.clear()
     found.update(saved)
     if pattern.op.name not in COMMUTATIVE:
         return False
-    return all([match(p, a, found) for p, a in zip(pattern.operands, args[::-1], strict=True)])
+    return all(match(p, a, found) for p, a in zip(pattern.operands, args[::-1], strict=True))
 
 
 def _same(value: np.ndarray, number: float) -> bool:

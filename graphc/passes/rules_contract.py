@@ -67,7 +67,9 @@ def _without_repeats(
     summed = tuple(a for a, label in enumerate(other) if label in repeated and label not in op.out)
     if summed and args[1 - i].array_type.dtype.kind == "b":
         return None
-    small = make.reshape(args[i].args[0], shape_without(padded(args[i].args[0].array_type.shape, len(shape)), gone))
+    small = make.reshape(
+        args[i].args[0], shape_without(padded(args[i].args[0].array_type.shape, len(shape)), gone)
+    )
     rest = make.make(Sum(summed), args[1 - i]) if summed else args[1 - i]
     rest_labels = tuple(label for a, label in enumerate(other) if a not in summed)
     small_labels = tuple(label for label in labels if label not in repeated)

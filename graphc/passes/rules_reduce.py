@@ -87,7 +87,7 @@ def _times(make: Maker, x: Node, lengths: tuple[int | SymbolicDim, ...]) -> Node
 
 
 def of_view(make: Maker, op: AbstractReduction, args: tuple[Node, ...]) -> Node | None:
-    """Of a transpose: the reduction, then the transpose of what is left. Of a reshape by ones: without them."""
+    """Of a transpose: the transpose of the reduction. Of a reshape by ones: without the ones."""
     (x,) = args
     if isinstance(x.op, Transpose):
         return _of_transpose(make, op, x, x.op.axes)
@@ -153,5 +153,5 @@ def _without(make: Maker, broadcast: Node, axes: tuple[int, ...]) -> Node:
 _ANY = (no_axes, of_reduction, of_broadcast, of_view)
 RULES: Rules = {
     "sum": (*_ANY, sum_of_pad, sum_of_product),
-    **{name: _ANY for name in ("prod", "max", "min", "all", "any")},
+    **dict.fromkeys(("prod", "max", "min", "all", "any"), _ANY),
 }

@@ -13,7 +13,7 @@ from graphc.ops.base import AbstractElementwise, AbstractReduction
 from graphc.ops.contract import Contract
 from graphc.ops.leaf import Iota
 from graphc.ops.view import Concatenate, Pad, Slice, Transpose
-from graphc.passes.axes import padded, same_but_ones
+from graphc.passes.axes import same_but_ones
 from graphc.passes.engine import Maker, Rules, splat
 
 JOIN_LIMIT = 256  # operands of one concatenation that adjacent pads are merged into
@@ -128,19 +128,15 @@ def _overlap(wanted: Range, offset: Dim, length: Dim) -> Range | None:
         return None
     if wanted.length == 0:
         return None
-    inside = [
-        i
-        for i in (0, wanted.length - 1)
-        if offset <= wanted.start + i * wanted.step < offset + length  # type: ignore[operator]
-    ]
+    inside = [i for i in (0, wanted.length - 1) if offset <= wanted.start + i * wanted.step < offset + length]
     if len(inside) == 2:
         return Range(wanted.start - offset, wanted.length, wanted.step)
-    low, high = sorted((wanted.start, wanted.last))  # type: ignore[type-var]
-    if high < offset or low >= offset + length:  # type: ignore[operator]
+    low, high = sorted((wanted.start, wanted.last))
+    if high < offset or low >= offset + length:
         return whole(0)
     if wanted.step != 1:
         return None
-    first, end = max(low, offset), min(high + 1, offset + length)  # type: ignore[type-var, operator]
+    first, end = max(low, offset), min(high + 1, offset + length)
     return Range(first - offset, end - first, 1)
 
 

@@ -17,7 +17,9 @@ from graphc.passes.engine import Maker, Rules, splat
 from graphc.passes.patterns import FLOAT, Identity
 
 _NONNEGATIVE = frozenset(["exp", "exp2", "square", "absolute", "fabs", "expit", "hypot", "cosh"])
-_KEEPS_SIGN = frozenset(["sum", "max", "min", "reshape", "broadcast_to", "transpose", "slice", "add", "multiply"])
+_KEEPS_SIGN = frozenset(
+    ["sum", "max", "min", "reshape", "broadcast_to", "transpose", "slice", "add", "multiply"]
+)
 
 
 def is_nonnegative(node: Node, depth: int = 6) -> bool:

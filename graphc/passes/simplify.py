@@ -23,7 +23,7 @@ from graphc.passes.rules_algebra import IDENTITIES
 
 
 def simplify(graph: Graph) -> Graph:
-    """The graph in normal form: identities applied, views merged, sums and products absorbed, slices early."""
+    """The graph in normal form: identities applied, views merged or absorbed, slices first."""
     return apply_rules(graph, rules())
 
 
@@ -41,5 +41,5 @@ def rules() -> Rules:
         rules_reduce.RULES,
         rules_slice.RULES,
         rules_contract.RULES,
-        {name: rules_view.LIFTING for name in (*lifted, "cast")},
+        dict.fromkeys((*lifted, "cast"), rules_view.LIFTING),
     )
