@@ -95,6 +95,36 @@ def divide(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return (1 / y, -r * (1 / y))
 
 
+def entr(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = -x*log(x)"""
+    return (-np.log(x) - 1,)
+
+
+def erf(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = erf(x)"""
+    return (1.1283791670955126 * np.exp(-x * x),)
+
+
+def erfc(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = erfc(x)"""
+    return (-1.1283791670955126 * np.exp(-x * x),)
+
+
+def erfcinv(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = erfinv(1 - x)"""
+    return (-0.886226925452758 * np.exp(r * r),)
+
+
+def erfcx(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = exp(x**2)*erfc(x)"""
+    return (2 * x * r - 1.1283791670955126,)
+
+
+def erfinv(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = erfinv(x)"""
+    return (0.886226925452758 * np.exp(r * r),)
+
+
 def exp(r: Any, x: Any) -> tuple[Any, ...]:
     """r = exp(x)"""
     return (r,)
@@ -103,6 +133,11 @@ def exp(r: Any, x: Any) -> tuple[Any, ...]:
 def exp2(r: Any, x: Any) -> tuple[Any, ...]:
     """r = 2**x"""
     return (0.6931471805599453 * r,)
+
+
+def expit(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = 1/(1 + exp(-x))"""
+    return (r * (1 - r),)
 
 
 def expm1(r: Any, x: Any) -> tuple[Any, ...]:
@@ -130,9 +165,44 @@ def fmod(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return (1, -np.trunc(x / y))
 
 
+def gamma(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = gamma(x)"""
+    return (r * apply(ALL_OPS["psi"](), x),)
+
+
+def gammaln(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = loggamma(x)"""
+    return (apply(ALL_OPS["psi"](), x),)
+
+
 def hypot(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = sqrt(x**2 + y**2)"""
     return (select(r != 0, x / r, 0.0), select(r != 0, y / r, 0.0))
+
+
+def i0(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = besseli(0, x)"""
+    return (apply(ALL_OPS["i1"](), x),)
+
+
+def i0e(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = exp(-Abs(x))*besseli(0, x)"""
+    return (apply(ALL_OPS["i1e"](), x) - np.sign(x) * r,)
+
+
+def i1(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = besseli(1, x)"""
+    return (apply(ALL_OPS["i0"](), x) - select(x != 0, r / x, 0.5),)
+
+
+def i1e(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = exp(-Abs(x))*besseli(1, x)"""
+    return (apply(ALL_OPS["i0e"](), x) - np.sign(x) * r - select(x != 0, r / x, 0.5),)
+
+
+def kl_div(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """r = x*log(x/y) - x + y"""
+    return (np.log(x / y), 1 - x / y)
 
 
 def ldexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
@@ -160,6 +230,16 @@ def log2(r: Any, x: Any) -> tuple[Any, ...]:
     return (1.4426950408889634 / x,)
 
 
+def log_expit(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = log(1/(1 + exp(-x)))"""
+    return (apply(ALL_OPS["expit"](), -x),)
+
+
+def log_ndtr(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = log(erfc(-x/sqrt(2))/2)"""
+    return (0.7978845608028654 / apply(ALL_OPS["erfcx"](), -x * 0.7071067811865476),)
+
+
 def logaddexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = log(exp(x) + exp(y))"""
     return (np.exp(x - r), np.exp(y - r))
@@ -168,6 +248,11 @@ def logaddexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
 def logaddexp2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = log(2**x + 2**y)/log(2)"""
     return (np.exp2(x - r), np.exp2(y - r))
+
+
+def logit(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = log(x/(1 - x))"""
+    return (1 / (x * (1 - x)),)
 
 
 def maximum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
@@ -190,6 +275,16 @@ def multiply(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     return (y, x)
 
 
+def ndtr(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = (1 + erf(x/sqrt(2)))/2"""
+    return (0.3989422804014327 * np.exp(-x * x / 2),)
+
+
+def ndtri(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = sqrt(2)*erfinv(2*x - 1)"""
+    return (2.5066282746310007 * np.exp(r * r / 2),)
+
+
 def negative(r: Any, x: Any) -> tuple[Any, ...]:
     """r = -x"""
     return (-1,)
@@ -198,6 +293,11 @@ def negative(r: Any, x: Any) -> tuple[Any, ...]:
 def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x**y"""
     return (apply(ALL_OPS["mul_or_zero"](), y, x ** (y - 1)), apply(ALL_OPS["mul_or_zero"](), r, np.log(x)))
+
+
+def psi(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = polygamma(0, x)"""
+    return (apply(ALL_OPS["polygamma"](1), x),)
 
 
 def rad2deg(r: Any, x: Any) -> tuple[Any, ...]:
@@ -210,6 +310,11 @@ def reciprocal(r: Any, x: Any) -> tuple[Any, ...]:
     return (-r * r,)
 
 
+def rel_entr(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """r = x*log(x/y)"""
+    return (np.log(x / y) + 1, -x / y)
+
+
 def remainder(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """r = x - y*floor(x/y)"""
     return (1, -np.floor(x / y))
@@ -220,9 +325,25 @@ def sin(r: Any, x: Any) -> tuple[Any, ...]:
     return (np.cos(x),)
 
 
+def sinc(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = sin(pi*x)/(pi*x)"""
+    return (
+        select(
+            np.absolute(x) < 0.01,
+            x * (3.2469697011334144 * x * x - 3.289868133696453),
+            (np.cos(3.141592653589793 * x) - r) / x,
+        ),
+    )
+
+
 def sinh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sinh(x)"""
     return (np.cosh(x),)
+
+
+def softplus(r: Any, x: Any) -> tuple[Any, ...]:
+    """r = log(1 + exp(x))"""
+    return (apply(ALL_OPS["expit"](), x),)
 
 
 def sqrt(r: Any, x: Any) -> tuple[Any, ...]:
@@ -250,6 +371,16 @@ def tanh(r: Any, x: Any) -> tuple[Any, ...]:
     return (1 - r**2,)
 
 
+def xlog1py(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """r = x*log(1 + y)"""
+    return (np.log1p(y), apply(ALL_OPS["mul_or_zero"](), x, 1 / (1 + y)))
+
+
+def xlogy(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """r = x*log(y)"""
+    return (np.log(y), apply(ALL_OPS["mul_or_zero"](), x, 1 / y))
+
+
 RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "absolute": absolute,
     "add": add,
@@ -266,35 +397,60 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "cosh": cosh,
     "deg2rad": deg2rad,
     "divide": divide,
+    "entr": entr,
+    "erf": erf,
+    "erfc": erfc,
+    "erfcinv": erfcinv,
+    "erfcx": erfcx,
+    "erfinv": erfinv,
     "exp": exp,
     "exp2": exp2,
+    "expit": expit,
     "expm1": expm1,
     "fabs": fabs,
     "fmax": fmax,
     "fmin": fmin,
     "fmod": fmod,
+    "gamma": gamma,
+    "gammaln": gammaln,
     "hypot": hypot,
+    "i0": i0,
+    "i0e": i0e,
+    "i1": i1,
+    "i1e": i1e,
+    "kl_div": kl_div,
     "ldexp": ldexp,
     "log": log,
     "log10": log10,
     "log1p": log1p,
     "log2": log2,
+    "log_expit": log_expit,
+    "log_ndtr": log_ndtr,
     "logaddexp": logaddexp,
     "logaddexp2": logaddexp2,
+    "logit": logit,
     "maximum": maximum,
     "minimum": minimum,
     "mul_or_zero": mul_or_zero,
     "multiply": multiply,
+    "ndtr": ndtr,
+    "ndtri": ndtri,
     "negative": negative,
     "power": power,
+    "psi": psi,
     "rad2deg": rad2deg,
     "reciprocal": reciprocal,
+    "rel_entr": rel_entr,
     "remainder": remainder,
     "sin": sin,
+    "sinc": sinc,
     "sinh": sinh,
+    "softplus": softplus,
     "sqrt": sqrt,
     "square": square,
     "subtract": subtract,
     "tan": tan,
     "tanh": tanh,
+    "xlog1py": xlog1py,
+    "xlogy": xlogy,
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import random
 import re
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,16 @@ def meanings() -> dict[str, Any]:
         "copysign": lambda a, b: abs(a) * sympy.sign(b),
         "ldexp": lambda a, n: a * 2**n,
         "mul_or_zero": lambda a, b: a * b,
-        "select": lambda condition, a, b: a,
+        "select": lambda condition, a, b: (
+            a if condition is True else sympy.Piecewise((a, condition), (b, True))
+        ),
+        "psi": sympy.digamma,
+        "trigamma": sympy.trigamma,
+        "erfcx": lambda a: sympy.exp(a**2) * sympy.erfc(a),
+        "i0": lambda a: sympy.besseli(0, a),
+        "i1": lambda a: sympy.besseli(1, a),
+        "i0e": lambda a: sympy.besseli(0, a) * sympy.exp(-abs(a)),
+        "i1e": lambda a: sympy.besseli(1, a) * sympy.exp(-abs(a)),
     }
 
 
@@ -115,8 +125,12 @@ def prove_equal(op: type[AbstractElementwise], expression: Any, derived: Any, te
 
 def in_numpy(text: str) -> str:
     """`text` with NumPy's functions and with constant parts evaluated, in the order it is written."""
-    written = ast.unparse(_ToNumPy().visit(ast.parse(text, mode="eval"))).replace("'", '"')
-    return re.sub(r"(\w+) \*\* (\w+)", r"\1**\2", written)
+    return _layout(_ToNumPy().visit(ast.parse(text, mode="eval")))
+
+
+def _layout(node: ast.AST) -> str:
+    """The text of an expression, laid out as the formatter does."""
+    return re.sub(r"(\w+) \*\* (\w+)", r"\1**\2", ast.unparse(node).replace("'", '"'))
 
 
 class _ToNumPy(ast.NodeTransformer):
@@ -132,9 +146,9 @@ class _ToNumPy(ast.NodeTransformer):
             arguments.append(ast.Constant(0.5))
         op = ALL_OPS.get(name)
         if isinstance(op, type) and issubclass(op, AbstractElementwise) and op.numpy is None:
-            called: ast.expr = ast.parse(f"apply(ALL_OPS[{name!r}]())", mode="eval").body
-            assert isinstance(called, ast.Call)
-            return ast.Call(called.func, [*called.args, *arguments], [])
+            return ast.Call(ast.Name("apply"), [_expression(f"ALL_OPS[{name!r}]()"), *arguments], [])
+        if name == "trigamma":
+            return ast.Call(ast.Name("apply"), [_expression('ALL_OPS["polygamma"](1)'), *arguments], [])
         prefix = "" if name == "select" else "np."
         return ast.Call(ast.Name(prefix + name), arguments, [])
 
@@ -153,6 +167,10 @@ class _ToNumPy(ast.NodeTransformer):
 
         value = sympy.sympify(ast.unparse(node))
         return ast.Constant(int(value) if value.is_Integer else float(value.evalf(40)))
+
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 HEADER = '''"""Local gradients of the elementwise ops. Generated: run `python -m graphc.ops.derive`.
@@ -178,16 +196,32 @@ def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
 '''
 
 
+def _tuple_of(texts: tuple[str | None, ...]) -> str:
+    """The inside of the returned tuple, laid out as the formatter does."""
+    joined = ", ".join(map(str, texts)) + "," * (len(texts) == 1)
+    if len(joined) <= 97:
+        return joined
+    call = _expression(joined.rstrip(","))
+    assert isinstance(call, ast.Call), f"too long for one line: {joined}"
+    arguments = "".join(f"            {_layout(argument)},\n" for argument in call.args)
+    return f"\n        {_layout(call.func)}(\n{arguments}        ),\n    "
+
+
 def module_text() -> str:
     """The text of `graphc/ops/derivatives.py`."""
     functions, rows = [], []
     for name in sorted(ALL_OPS):
         op = ALL_OPS[name]
-        if not issubclass(op, AbstractElementwise) or not op.differentiable or "Piecewise" in op.expression:
+        if (
+            not issubclass(op, AbstractElementwise)
+            or not op.differentiable
+            or "Piecewise" in op.expression
+            or fields(op)
+        ):
             continue
         operands = OPERANDS[: op.arity]
         parameters = ", ".join(f"{p}: Any" for p in ("r", *operands))
-        values = ", ".join(map(str, derivatives_of(op))) + "," * (op.arity == 1)
+        values = _tuple_of(derivatives_of(op))
         functions.append(
             f"\n\ndef {name}({parameters}) -> tuple[Any, ...]:\n"
             f'    """r = {op.expression}"""\n    return ({values})\n'

@@ -17,6 +17,14 @@ from graphc.trace.tracer import Tracer, as_tracer, record
 # ufuncs that are not elementwise primitives: matmul, divmod, positive, …
 # Each takes the operands and the options given (dtype, casting), without out and where.
 COMPOSED: dict[np.ufunc, Callable[..., Any]] = {}
+# The same for ufuncs of scipy.special, by name; each takes operands already converted.
+SPECIAL_COMPOSED: dict[str, Callable[..., Any]] = {}
+SPECIAL_SYNONYMS: dict[str, np.ufunc] = {
+    "cbrt": np.cbrt,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+}
 # ufunc methods: (ufunc, "reduce") and so on.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 
@@ -60,7 +68,14 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
 def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if ufunc in COMPOSED:
         return COMPOSED[ufunc](*operands, **options)
-    op = UFUNC_TO_OP.get(ufunc) or SPECIAL_TO_OP.get(ufunc.__name__)
+    name = ufunc.__name__
+    op = UFUNC_TO_OP.get(ufunc) or SPECIAL_TO_OP.get(name)
+    if name in SPECIAL_SYNONYMS:  # scipy.special has ufuncs of its own for these
+        op = UFUNC_TO_OP[SPECIAL_SYNONYMS[name]]
+    if op is None and name in SPECIAL_COMPOSED:
+        raw = tuple(x if type(x) in (int, float) else as_tracer(x) for x in operands)
+        dtypes = loop_dtypes(ufunc, raw, options.get("dtype"), options.get("casting", "same_kind"))
+        return SPECIAL_COMPOSED[name](*(cast(x, t) for x, t in zip(raw, dtypes, strict=True)))
     if op is None:
         raise unsupported(full_name(ufunc))
     unknown = options.keys() - {"dtype", "casting", "order", "subok"}

@@ -14,5 +14,6 @@ from graphc.trace.numpy_functions import (  # noqa: F401
     reductions,
     selection,
     shapes,
+    special,
     statistics,
 )
