@@ -29,7 +29,7 @@ _ENTRIES = 16  # native entries per function: they are tried one after another
 class Settings:
     """The arguments of `compile`."""
 
-    backend: str | None = None
+    backend: str
     static_argnames: tuple[str, ...] = ()
     donate: tuple[str, ...] = ()
     dynamic: bool | Mapping[str, Any] | None = None
@@ -86,6 +86,14 @@ class Compiled:
 
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled and copied by name, as functions are
+
+    # Identity, said explicitly: as a static argument of another function, a compiled one is compared as a
+    # function is, not by what it holds.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     # ---- calling
 
@@ -156,7 +164,7 @@ class Compiled:
         # Donated memory is overwritten, but finding where a NaN came from needs the arguments again.
         donated = frozenset(() if settings.check_finite else settings.donate)
         program = make_program(self.__name__, recorded, form, names, donated, settings.options)
-        backend = get_backend(settings.backend or default_backend())
+        backend = get_backend(settings.backend)
         return specialise(program, backend.build(program), recorded, settings.check_finite)
 
     # ---- looking inside
@@ -255,8 +263,8 @@ def compile(
         raise ArgumentError(f"checks={checks!r}; choose 'off' or 'nan'")
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ArgumentError(f"threads={threads!r}; choose a positive number, or None for all")
-    if backend is not None:
-        get_backend(backend)
+    backend = backend or default_backend()
+    get_backend(backend)
     settings = Settings(
         backend,
         _names(static_argnames),

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphc.api.call import parameters_of
 from graphc.api.compile import Compiled, Settings, unbind
 from graphc.api.record import Recorded, record_tree
 from graphc.autodiff.reverse import gradient, pullback
+from graphc.backends.base import default_backend
 from graphc.errors import ArgumentError, DifferentiationError, located
 from graphc.ir.graph import Graph
 from graphc.ops.base import apply
@@ -35,12 +37,12 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Gradients have the tree structure, dtypes and shapes of their arguments; those of arguments that
     do not matter are zero. With `has_aux`, f returns (value, aux) and the result is (gradient, aux).
     """
-    return _gradient_function(f, argnums, has_aux, False)
+    return _gradient_function(f, argnums, has_aux, False, default_backend())
 
 
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
     """The function (…) -> (f, ∂f/∂argument), as `grad`; ((f, aux), gradient) with `has_aux`."""
-    return _gradient_function(f, argnums, has_aux, True)
+    return _gradient_function(f, argnums, has_aux, True, default_backend())
 
 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -53,7 +55,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         at = _record(function, (*bound, *xs), {}, range(len(bound), len(bound) + len(xs)))
         y = at.result(at.call(at.recorded.traced.graph))
         return y, lambda g: at.pull(g)
-    forward, backward = _vjp_functions(f)
+    forward, backward = _vjp_functions(f, default_backend())
     return forward(*xs), lambda g: backward(*bound, g, *xs)
 
 
@@ -110,32 +112,31 @@ def _with_weak(value: Tracer, weak: type | None) -> Tracer:
     return Tracer(value.trace, value.node, weak)
 
 
-def forget() -> None:
-    """Drops the derivatives made so far, with their programs."""
-    for clear in _caches:
-        clear()
-
-
-_caches: list[Callable[[], None]] = []
-
-
 def _remembered(make: Callable[..., T]) -> Callable[..., T]:
-    """`make`, with the same result for the same function: `grad(f)(x)` in a loop compiles once."""
-    cached = functools.lru_cache(1024)(make)
-    _caches.append(cached.cache_clear)
+    """`make`, with the same result for the same function: `grad(f)(x)` in a loop compiles once.
+
+    The results live as long as the function, in its `__dict__`; those of bound methods and built-in
+    functions, which have none, in a table of the last ones.
+    """
+    recent = functools.lru_cache(64)(make)
 
     def call(f: Callable[..., Any], *rest: Any) -> T:
-        try:
-            hash(f)
-        except TypeError:
-            return make(f, *rest)
-        return cached(f, *rest)
+        if not isinstance(f, FunctionType | Compiled):
+            return recent(f, *rest)
+        made: dict[Any, T] = vars(f).setdefault("_graphc_derivatives", {})
+        # Wrappers copy the __dict__ of what they wrap, hence the identity in the key.
+        key = (make.__name__, id(f), *rest)
+        if key not in made:
+            made[key] = make(f, *rest)
+        return made[key]
 
     return call
 
 
 @_remembered
-def _gradient_function(f: Callable[..., Any], argnums: Argnums, has_aux: bool, with_value: bool) -> Compiled:
+def _gradient_function(
+    f: Callable[..., Any], argnums: Argnums, has_aux: bool, with_value: bool, backend: str
+) -> Compiled:
     """The compiled function behind `grad` and `value_and_grad`."""
     _check_argnums(argnums)
     function, bound = unbind(f)
@@ -152,11 +153,11 @@ def _gradient_function(f: Callable[..., Any], argnums: Argnums, has_aux: bool, w
             return result, chosen
         return (chosen, result[1]) if has_aux else chosen
 
-    return Compiled(f, _like(function, derived), bound, _settings(f))
+    return Compiled(f, _like(function, derived), bound, _settings(f, backend))
 
 
 @_remembered
-def _vjp_functions(f: Callable[..., Any]) -> tuple[Compiled, Compiled]:
+def _vjp_functions(f: Callable[..., Any], backend: str) -> tuple[Compiled, Compiled]:
     """The compiled functions (*xs) -> y and (*bound, g, *xs) -> gradients."""
     function, bound = unbind(f)
 
@@ -165,7 +166,7 @@ def _vjp_functions(f: Callable[..., Any]) -> tuple[Compiled, Compiled]:
         at = _record(function, (*bound, *xs), {}, range(len(bound), len(bound) + len(xs)))
         return at.pull(g)
 
-    settings = _settings(f)
+    settings = _settings(f, backend)
     forward = (
         f if isinstance(f, Compiled) and not f.settings.donate else Compiled(f, function, bound, settings)
     )
@@ -181,9 +182,9 @@ def _like(function: Callable[..., Any], derived: Callable[..., Any]) -> Callable
     return derived
 
 
-def _settings(f: Callable[..., Any]) -> Settings:
+def _settings(f: Callable[..., Any], backend: str) -> Settings:
     """What a derivative of `f` is compiled with: as f, but nothing is donated."""
-    return dataclasses.replace(f.settings, donate=()) if isinstance(f, Compiled) else Settings()
+    return dataclasses.replace(f.settings, donate=()) if isinstance(f, Compiled) else Settings(backend)
 
 
 def _record(

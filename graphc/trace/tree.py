@@ -7,6 +7,7 @@ else is a leaf. A dataclass field with `metadata={"static": True}` belongs to th
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ import optree
 Structure: TypeAlias = optree.PyTreeSpec  # hashable: equal for trees of the same shape
 
 _NAMESPACE = "graphc"
+_lock = threading.Lock()
 _registered: set[type] = set()
 _leaf_types: set[type] = set()  # classes that were met as leaves and are not dataclasses
 
@@ -25,12 +27,13 @@ Unflatten: TypeAlias = Callable[[Any, Iterable[Any]], Any]
 
 def register(cls: type, flatten: Flatten, unflatten: Unflatten) -> None:
     """Makes instances of `cls` (not of its subclasses) nodes of trees."""
-    if cls not in _registered:
-        _leaf_types.discard(cls)
-        optree.register_pytree_node(
-            cls, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE
-        )
-        _registered.add(cls)
+    with _lock:
+        if cls not in _registered:
+            _leaf_types.discard(cls)
+            optree.register_pytree_node(
+                cls, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE
+            )
+            _registered.add(cls)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:

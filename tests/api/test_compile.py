@@ -240,6 +240,14 @@ def test_strings_and_functions_in_arguments_are_static(backend):
     assert f(2.0, {"f": np.negative, "on": "no"}) == 2.0
 
 
+def test_a_compiled_function_as_an_argument_is_static(backend):
+    double = graphc.compile(lambda x: x * 2, backend=backend)
+    apply = graphc.compile(lambda f, x: f(x), backend=backend)
+    for x in (1.0, 2.0, 3.0):
+        assert apply(double, x) == double(x)
+    assert apply.cache_info().programs == 1
+
+
 def test_static_values_of_different_types_are_different_programs(backend):
     f = graphc.compile(
         lambda x, n: x / n if type(n) is float else x // n, backend=backend, static_argnames="n"

@@ -1,11 +1,12 @@
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
 from raising import raises_exactly
 
 import graphc
-from graphc.api import transform
 
 
 def f(x, y):
@@ -28,9 +29,9 @@ class Affine:
 
 @pytest.fixture(autouse=True)
 def on_each_backend(backend, monkeypatch):
-    """Transformed functions of plain functions run on the default backend: make that the one under test."""
-    monkeypatch.setattr("graphc.api.compile.default_backend", lambda: backend)
-    transform.forget()
+    """Derivatives of plain functions run on the default backend: make that the one under test."""
+    for module in ("compile", "transform"):
+        monkeypatch.setattr(f"graphc.api.{module}.default_backend", lambda: backend)
 
 
 # ---- the lecture
@@ -161,6 +162,32 @@ def test_a_gradient_step_inside_a_compiled_function():
 def test_the_same_derivative_is_compiled_once():
     assert graphc.grad(f) is graphc.grad(f)
     assert graphc.grad(f) is not graphc.grad(f, argnums=1)
+    assert graphc.grad(np.tanh) is graphc.grad(np.tanh)
+    compiled = graphc.compile(f)
+    assert graphc.grad(compiled) is graphc.grad(compiled) is not graphc.grad(f)
+    model = Affine(np.ones(3), 2.0)
+    assert graphc.grad(model.loss) is graphc.grad(model.loss)
+
+
+def test_derivatives_of_a_function_live_as_long_as_it_does():
+    def build():
+        data = np.ones(10)
+        graphc.grad(lambda x: np.sum(x * data))(np.ones(10))
+        return weakref.ref(data)
+
+    data = build()
+    gc.collect()
+    assert data() is None
+
+
+def test_scipy_minimises_with_value_and_grad():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def rosenbrock(x):
+        return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    found = optimize.minimize(graphc.value_and_grad(rosenbrock), np.zeros(5), jac=True)
+    np.testing.assert_allclose(found.x, np.ones(5), atol=1e-4)
 
 
 def test_stop_gradient():
