@@ -243,7 +243,7 @@ CASES = (
     Case(
         "digamma",
         precise(mp.digamma),
-        (1.0, 6.0),
+        (1.0, 4.0),
         ((0, 10), (0, 1000), (-30, 0)),
         precise=True,
         absolute=8,
@@ -252,7 +252,7 @@ CASES = (
     Case(
         "trigamma",
         precise(lambda x: mp.psi(1, x)),
-        (1.0, 6.0),
+        (1.0, 5.0),
         ((0, 10), (0, 1000), (-30, 0)),
         precise=True,
         bits=False,
@@ -279,7 +279,7 @@ CASES = (
         precise=True,
         bits=False,
     ),
-    Case("sinc", precise(mp.sincpi), (3.0, 3.0), ((-3, 3), (-1000, 1000)), precise=True, bits=False),
+    Case("sinc", precise(mp.sincpi), (4.0, 4.0), ((-3, 3), (-1000, 1000)), precise=True, bits=False),
     Case("floor", np.floor, EXACT, LINE),
     Case("ceil", np.ceil, EXACT, LINE),
     Case("trunc", np.trunc, EXACT, LINE),

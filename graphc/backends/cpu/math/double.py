@@ -14,15 +14,6 @@ class Pair:
     high: Number
     low: Number
 
-    def __add__(self, other: Pair) -> Pair:
-        total = two_sum(self.high, other.high)
-        return fast_two_sum(total.high, total.low + (self.low + other.low))
-
-    def __mul__(self, other: Pair) -> Pair:
-        product = two_product(self.high, other.high)
-        low = fma(self.high, other.low, fma(self.low, other.high, product.low))
-        return fast_two_sum(product.high, low)
-
 
 def two_sum(a: Number, b: Number | float) -> Pair:
     """a + b exactly (Knuth)."""

@@ -41,13 +41,13 @@ def scaled(p: Number, n: Number) -> Number:
     return p * power_of_two(half) * power_of_two(n - half)
 
 
-def exp_reduced(x: Number, low: Number | None = None) -> Scaled:
-    """exp(x + low) as (1 + q)·2ⁿ; |x| within the range of exp, |low| tiny."""
+def exp_reduced(x: Number, low: Number | None = None, name: str = "exp") -> Scaled:
+    """exp(x + low) as (1 + q)·2ⁿ, with the polynomial `name`; |x| within the range of exp, |low| tiny."""
     n, integer = nearest_integer(x, constants("log2_e", x)[0])
     high_part, low_part = constants("ln2_split", x)
     r = fma(n, -high_part, x)
     r = fma(n, -low_part, r if low is None else r + low)
-    return Scaled(fma(polynomial(r, fitted("exp", x)) * r, r, r), integer)
+    return Scaled(fma(polynomial(r, fitted(name, x)) * r, r, r), integer)
 
 
 def clamped(x: Number) -> Number:

@@ -63,21 +63,29 @@ def digamma(x: Number) -> Number:
     return x.equals(0.0).where(-1.0 / x, result)
 
 
+def _paired_factors(x: Number) -> tuple[Number, tuple[float, ...]]:
+    """(t, c) with (x + k)·(x + 7 − k) = t + c[k]: eight factors as four, with fewer roundings."""
+    return x * (x + 7.0), (0.0, 6.0, 10.0, 12.0)
+
+
 def _digamma_right(x: Number) -> Number:
     """ψ(x) for x > 0: ψ(x) = ψ(x + 8) − Σ 1/(x + k), the sum as one fraction."""
     low = x < float(STIRLING_FROM)
-    numerator, denominator = x.like(0.0), x.like(1.0)
     start = low.where(x, 1.0)
-    for k in range(STIRLING_FROM):
-        factor = start + float(k)
+    t, shifts = _paired_factors(start)
+    numerator, denominator = x.like(1.0), t
+    for shift in shifts[1:]:
+        factor = t + shift
         numerator = fma(numerator, factor, denominator)
         denominator = denominator * factor
+    # 1/(x + k) + 1/(x + 7 − k) = (2x + 7)/(t + c)
+    total = numerator * fma(start, 2.0, 7.0) / denominator
     y = low.where(x + float(STIRLING_FROM), x)
     inverse = 1.0 / y
     square = inverse * inverse
     series = fma(polynomial(square, fitted("digamma", x)), square, 0.5 * inverse)
     result = log(y) - series
-    return low.where(result - numerator / denominator, result)
+    return low.where(result - total, result)
 
 
 def trigamma(x: Number) -> Number:
@@ -97,12 +105,13 @@ def trigamma(x: Number) -> Number:
 def _trigamma_right(x: Number) -> Number:
     """ψ′(x) for x > 0: ψ′(x) = ψ′(x + 8) + Σ 1/(x + k)²."""
     low = x < float(STIRLING_FROM)
-    numerator, denominator = x.like(0.0), x.like(1.0)
-    start = low.where(x, 1.0)
-    for k in range(STIRLING_FROM):
-        factor = start + float(k)
-        square = factor * factor
-        numerator = fma(numerator, square, denominator)
+    t, shifts = _paired_factors(low.where(x, 1.0))
+    double = t + t
+    numerator, denominator = double + 49.0, t * t
+    for shift in shifts[1:]:
+        # 1/(x + k)² + 1/(x + 7 − k)² = (2t + 49 − 2c)/(t + c)²
+        square = (t + shift) * (t + shift)
+        numerator = fma(numerator, square, denominator * (double + (49.0 - 2.0 * shift)))
         denominator = denominator * square
     y = low.where(x + float(STIRLING_FROM), x)
     inverse = 1.0 / y

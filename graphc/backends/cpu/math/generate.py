@@ -138,10 +138,21 @@ def bessel_far(order: int) -> Callable[[Real], Real]:
 ERFCX_POLE = 3.75
 ERFINV_RANGES = ((2.5, 4.5), (4.5, 9.0), (9.0, 27.5))
 
+
+def exp_rest(x: Real) -> Real:
+    return (mp.exp(x) - 1 - x) / x**2
+
+
+def log_rest(w: Real) -> Real:
+    return (2 * mp.atanh(mp.sqrt(w)) / mp.sqrt(w) - 2) / w
+
+
 FITS = (
-    Fit("exp", lambda x: (mp.exp(x) - 1 - x) / x**2, -0.34661, 0.34661, 0.12),
+    Fit("exp_short", exp_rest, -0.34661, 0.34661, single=False, precision=2.0**-31),
+    Fit("log_short", log_rest, 0, 0.029438, single=False, precision=2.0**-34),
+    Fit("exp", exp_rest, -0.34661, 0.34661, 0.12),
     Fit("exp2", lambda x: (mp.power(2, x) - 1 - x * mp.log(2)) / x**2, -0.50001, 0.50001, 0.25),
-    Fit("log", lambda w: (2 * mp.atanh(mp.sqrt(w)) / mp.sqrt(w) - 2) / w, 0, 0.029438, 0.03),
+    Fit("log", log_rest, 0, 0.029438, 0.03),
     Fit("sin", even(mp.sin), 0, 0.61689, 0.6),
     Fit("cos", lambda w: (mp.cos(mp.sqrt(w)) - 1 + w / 2) / w**2, 0, 0.61689, 0.4),
     Fit("sinh", even(mp.sinh), 0, 1, 1.0),

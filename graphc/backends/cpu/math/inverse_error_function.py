@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.backends.cpu.math.constants import constant, fitted
 from graphc.backends.cpu.math.logarithm import log
 from graphc.backends.cpu.math.number import Number, polynomial, sqrt
+from graphc.backends.cpu.math.outline import unless_rare
 
 # The ranges of √w beyond w = 6.25 (√w = 2.5).
 RANGES = ((2.5, 4.5), (4.5, 9.0), (9.0, 27.5))
@@ -13,12 +14,17 @@ RANGES = ((2.5, 4.5), (4.5, 9.0), (9.0, 27.5))
 def _central_over_x(complement: Number) -> Number:
     """erfinv(x)/x from 1 − x²."""
     w = -log(complement)
-    root = sqrt(w)
-    result = polynomial(w * (2.0 / 6.25) - 1.0, fitted("erfinv_0", w))
-    for number, (start, stop) in enumerate(RANGES, 1):
-        u = (root - (start + stop) / 2) * (2.0 / (stop - start))
-        result = (root > start).where(polynomial(u, fitted(f"erfinv_{number}", w)), result)
-    return result
+    central = polynomial(w * (2.0 / 6.25) - 1.0, fitted("erfinv_0", w))
+
+    def tails() -> Number:
+        root = sqrt(w)
+        result = central
+        for number, (start, stop) in enumerate(RANGES, 1):
+            u = (root - (start + stop) / 2) * (2.0 / (stop - start))
+            result = (root > start).where(polynomial(u, fitted(f"erfinv_{number}", w)), result)
+        return result
+
+    return unless_rare(w > 6.25, central, tails)
 
 
 def erfinv(x: Number) -> Number:

@@ -35,11 +35,11 @@ def split(x: Number, *, subnormal: bool = True) -> Split:
     return Split(m, exponent.rounded_float(x) + offset)
 
 
-def log_tail(f: Number) -> tuple[Number, Number]:
-    """(½f², t) with log(1 + f) = f − (½f² − t); f in [√½ − 1, √2 − 1]."""
+def log_tail(f: Number, name: str = "log") -> tuple[Number, Number]:
+    """(½f², t) with log(1 + f) = f − (½f² − t); f in [√½ − 1, √2 − 1], the polynomial `name`."""
     s = f / (f + 2.0)
     w = s * s
-    r = w * polynomial(w, fitted("log", f))
+    r = w * polynomial(w, fitted(name, f))
     half_square = 0.5 * f * f
     return half_square, s * (half_square + r)
 
@@ -51,11 +51,11 @@ def at_the_edges(x: Number, result: Number) -> Number:
     return (x > 0.0).where(result, outside)
 
 
-def log_finite(x: Number, *, subnormal: bool = True) -> Number:
-    """log x for finite x > 0."""
+def log_finite(x: Number, name: str = "log", *, subnormal: bool = True) -> Number:
+    """log x for finite x > 0, with the polynomial `name`."""
     parts = split(x, subnormal=subnormal)
     f = parts.m - 1.0
-    half_square, tail = log_tail(f)
+    half_square, tail = log_tail(f, name)
     high, low = constants("ln2_split", x)
     return parts.e * high - ((half_square - fma(parts.e, low, tail)) - f)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -63,7 +64,12 @@ class ArrayFunction:
 
     def into(self, result: np.ndarray, *operands: np.ndarray) -> None:
         """Without copies: the size must be a multiple of the lanes."""
-        self._apply(result.size, result.ctypes.data, *(x.ctypes.data for x in operands))
+        self.bound(result, *operands)()
+
+    def bound(self, result: np.ndarray, *operands: np.ndarray) -> Callable[[], None]:
+        """The call on these arrays, its addresses looked up already; the arrays must outlive it."""
+        addresses = [x.ctypes.data for x in (result, *operands)]
+        return functools.partial(self._apply, result.size, *addresses)
 
 
 @functools.cache

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graphc.backends.cpu.math.constants import constants, fitted
-from graphc.backends.cpu.math.double import Pair, fast_two_sum, two_product, two_sum
-from graphc.backends.cpu.math.exponential import exp, exp_with_low
+from graphc.backends.cpu.math.double import Pair, fast_two_sum, two_product
+from graphc.backends.cpu.math.exponential import exp_reduced, exp_with_low, power_of_two
 from graphc.backends.cpu.math.logarithm import log_finite, split
-from graphc.backends.cpu.math.number import Number, fma, polynomial
+from graphc.backends.cpu.math.number import Number, fma, larger, polynomial, smaller
 
 
 def power(x: Number, y: Number) -> Number:
@@ -17,9 +17,12 @@ def power(x: Number, y: Number) -> Number:
 
 
 def _single(a: Number, y: Number) -> Number:
-    """f64 has enough digits to spare."""
-    logarithm = log_finite(a.widened(), subnormal=False)
-    return exp(y.widened() * logarithm).narrowed()
+    """In f64, with polynomials no more precise than f32 needs."""
+    logarithm = log_finite(a.widened(), "log_short", subnormal=False)
+    # Beyond ±200 the result is 0 or infinite in f32, but 2ⁿ still normal in f64.
+    e = exp_reduced(larger(smaller(y.widened() * logarithm, 200.0), -200.0), name="exp_short")
+    scale = power_of_two(e.n)
+    return fma(e.q, scale, scale).narrowed()
 
 
 def _double(a: Number, y: Number) -> Number:
@@ -30,21 +33,36 @@ def _double(a: Number, y: Number) -> Number:
 
 
 def log_pair(x: Number) -> Pair:
-    """log x for finite x > 0 with some 64 correct bits."""
+    """log x for finite x > 0 with some 64 bits: 2s + s³·(2/3 + w·P(w)) + e·ln 2, w = s², in pairs."""
     parts = split(x)
-    f = parts.m - 1.0
-    d = two_sum(parts.m, 1.0)
-    inverse = 1.0 / d.high
-    s_high = f * inverse
-    s = Pair(s_high, (fma(-s_high, d.high, f) - s_high * d.low) * inverse)
-    w = s * s
+    s = _half_quotient(parts.m)
+    w = _product(s, s)
     third_high, third_low = constants("two_thirds", x)
     tail = w.high * polynomial(w.high, fitted("log_tail", x))
     factor = fast_two_sum(x.like(third_high), tail)
-    series = s * w * Pair(factor.high, factor.low + third_low)
+    series = _product(_product(s, w), Pair(factor.high, factor.low + third_low))
     ln2_high, ln2_low = constants("ln2_split", x)
-    exponent = Pair(parts.e * ln2_high, parts.e * ln2_low)
-    return exponent + (Pair(s.high + s.high, s.low + s.low) + series)
+    # Each term is smaller than the sum before it, or that sum is zero.
+    first = fast_two_sum(parts.e * ln2_high, s.high + s.high)
+    second = fast_two_sum(first.high, series.high)
+    rest = fma(parts.e, ln2_low, fma(s.low, 2.0, series.low))
+    return Pair(second.high, (first.low + second.low) + rest)
+
+
+def _half_quotient(m: Number) -> Pair:
+    """(m − 1)/(m + 1) for m near 1."""
+    f = m - 1.0
+    d = m + 1.0
+    d_low = m - (d - 1.0)
+    inverse = 1.0 / d
+    high = f * inverse
+    return Pair(high, fma(-high, d_low, fma(-high, d, f)) * inverse)
+
+
+def _product(a: Pair, b: Pair) -> Pair:
+    """a · b, the low part not yet below the last bit of the high one."""
+    high = a.high * b.high
+    return Pair(high, fma(a.high, b.low, fma(a.low, b.high, fma(a.high, b.high, -high))))
 
 
 def _with_corners(x: Number, y: Number, magnitude: Number) -> Number:
