@@ -8,7 +8,7 @@ products run the same loops on the operands in place. `gemm_plan` chooses; nothi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llvmlite import ir
 
@@ -35,9 +35,11 @@ def effective_strides(
 class Layout:
     """Where packed panels and partial sums lie in scratch, in elements.
 
-    The packed A keeps its contiguous axis: rows of `a_strides[0]`, or columns of `a_strides[1]` elements.
+    A is packed `group` rows at a time and keeps its contiguous axis: in rows of `a_strides[0]`, or in
+    columns of `a_strides[1]` elements.
     """
 
+    group: int
     a_strides: tuple[int, int]
     b: int
     partial: int
@@ -47,12 +49,19 @@ class Layout:
     def of(shape: MatmulShape, plan: Plan) -> Layout:
         line = 64 // shape.dtype.itemsize
         by_rows = shape.a_strides[1] == 1
-        a_strides = (round_up(plan.kc, plan.lanes) + line, 1) if by_rows else (1, plan.rows)
-        a_size = plan.rows * max(a_strides[0], plan.kc) + plan.lanes if plan.pack_a else 0
-        b = round_up(a_size, line)
+        if by_rows:
+            group = plan.rows
+            a_strides = (round_up(plan.kc, plan.lanes) + line, 1)
+            a_size = group * a_strides[0]
+        else:
+            # Whole lines of A are read once; an odd number of lines apart, columns use all sets of L1.
+            group = plan.rows * max(1, min(3 * line, shape.m or 3 * line) // plan.rows)
+            a_strides = (1, line * (-(-group // line) | 1))
+            a_size = plan.kc * a_strides[1] + plan.lanes
+        b = round_up(a_size, line) if plan.pack_a else 0
         b_size = 0 if plan.pack_b_rows is None else plan.nc * plan.kc + plan.lanes * plan.width
         partial = b + round_up(b_size, line)
-        return Layout(a_strides, b, partial, partial + (plan.mc * plan.nc if plan.blocked else 0))
+        return Layout(group, a_strides, b, partial, partial + (plan.mc * plan.nc if plan.blocked else 0))
 
 
 @dataclass
@@ -83,8 +92,12 @@ class Product:
 
 @dataclass(frozen=True)
 class Block:
-    """The part of the product between two packings: sizes may be ints or values."""
+    """The part of the product between two packings: sizes may be ints or values.
 
+    Rows [row, rows_end), of which `origin` is the first with partial sums in scratch.
+    """
+
+    origin: Index
     row: Index
     column: Index
     depth: Index
@@ -106,12 +119,12 @@ def emit_block_loops(p: Product) -> None:
     def depth_block(row: Index, column: Index, depth: Index, last_row: Index) -> None:
         columns = n if n == plan.nc else smaller(code, plan.nc, minus(code, n, column))
         steps = smaller(code, plan.kc, minus(code, k, depth)) if plan.blocked else k
-        block = Block(row, column, depth, last_row, columns, steps, packed)
+        block = Block(row, row, column, depth, last_row, columns, steps, packed)
         if plan.pack_b_rows == 0:
             _pack_b(p, block)
         elif packed is not None:
             code.when(packed, lambda: _pack_b(p, block))
-        _row_loop(p, block)
+        _row_groups(p, block)
 
     def column_block(row: Index, column: Index, last_row: Index) -> None:
         if not plan.blocked:
@@ -151,17 +164,17 @@ def _pack_b(p: Product, block: Block) -> None:
     code.loop(block.columns, panel, step=plan.width, name="pack")
 
 
-def _pack_a(p: Product, block: Block, row: Index, rows: int) -> ir.Value:
-    """Copies `rows` rows of A to scratch, contiguous along the axis that is so in A."""
+def _pack_a(p: Product, block: Block) -> None:
+    """Copies the rows of the block to scratch, contiguous along the axis that is so in A."""
     code, numbers = p.code, p.numbers
     a_sm, a_sk = numbers["a_sm"], numbers["a_sk"]
-    first = code.at(p.a, p.element, times(code, row, a_sm), times(code, block.depth, a_sk))
+    rows = minus(code, block.rows_end, block.row)
+    first = code.at(p.a, p.element, times(code, block.row, a_sm), times(code, block.depth, a_sk))
     if p.layout.a_strides[1] == 1:
         _pack(p, (first, p.scratch), (rows, block.steps), (a_sm, a_sk), p.layout.a_strides[0], p.plan.vectors)
     else:
-        vectors = round_up(rows, p.plan.lanes) // p.plan.lanes
+        vectors = max(1, p.layout.group // p.plan.lanes)
         _pack(p, (first, p.scratch), (block.steps, rows), (a_sk, a_sm), p.layout.a_strides[1], vectors)
-    return p.scratch
 
 
 def _pack(
@@ -182,6 +195,21 @@ def _pack(
     else:
         function, steps = pack_strided(module, p.element, lanes), [row_stride, column_stride]
     p.code.b.call(function, [*pointers, *map(i64, sizes), *map(i64, steps), i64(target_stride)])
+
+
+def _row_groups(p: Product, block: Block) -> None:
+    """All rows of a block, packing A group by group where it is packed."""
+    code, size = p.code, p.layout.group
+    if not p.plan.pack_a:
+        _row_loop(p, block)
+        return
+
+    def group(row: ir.Value) -> None:
+        part = replace(block, row=row, rows_end=smaller(code, block.rows_end, plus(code, row, size)))
+        _pack_a(p, part)
+        _row_loop(p, part)
+
+    code.loop(block.rows_end, group, start=block.row, step=size, name="groups")
 
 
 def _row_loop(p: Product, block: Block) -> None:
@@ -216,7 +244,8 @@ def _tile_row(p: Product, block: Block, row: Index, rows: int) -> None:
     """One row of tiles: `rows` rows of C over all columns of the block."""
     code, plan, numbers = p.code, p.plan, p.numbers
     if plan.pack_a:
-        a = _pack_a(p, block, row, rows)
+        inside = times(code, minus(code, row, block.row), p.layout.a_strides[0])
+        a = code.at(p.scratch, p.element, inside)
     else:
         offsets = times(code, row, numbers["a_sm"]), times(code, block.depth, numbers["a_sk"])
         a = code.at(p.a, p.element, *offsets)
@@ -274,7 +303,7 @@ def _call_kernel(
         "columns": smaller(code, vectors * plan.lanes, minus(code, block.columns, j)),
     }  # fmt: skip
     if plan.blocked:
-        offset = times(code, minus(code, row, block.row), plan.nc)
+        offset = times(code, minus(code, row, block.origin), plan.nc)
         values["partial"] = code.at(p.scratch, p.element, p.layout.partial, offset, j)
         end = plus(code, block.depth, block.steps)
         values["first"] = code.compare("==", i64(block.depth), i64(0))

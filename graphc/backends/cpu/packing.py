@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.backends.cpu.index import floor_to, minus, plus, smaller, times
+from graphc.backends.cpu.index import Index, floor_to, minus, plus, smaller, times
 from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, suffix
 
 
@@ -16,7 +16,7 @@ def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> 
 
     Both are contiguous along c. Rows are filled with zeros up to a multiple of `lanes`; a target stride
     below that is allowed, because rows are written in ascending order (the target needs `lanes` elements
-    of slack). `vectors` is the panel width with a straight path.
+    of slack). Widths below one vector and of exactly `vectors` have straight paths.
     """
     name = f"pack_rows_{vectors}_{suffix(ir.VectorType(element, lanes))}"
     if name in module.globals:
@@ -27,28 +27,28 @@ def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> 
     full = floor_to(code, columns, lanes)
     mask = code.mask_first(minus(code, columns, full), lanes)
 
+    def vector(s: ir.Value, t: ir.Value, c: Index, inside: ir.Value | None = None) -> None:
+        code.store(code.load(code.at(s, element, c), element, lanes, inside), code.at(t, element, c))
+
     def straight(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
         for j in range(vectors):
-            code.store(
-                code.load(code.at(s, element, j * lanes), element, lanes), code.at(t, element, j * lanes)
-            )
+            vector(s, t, j * lanes)
+        return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
+
+    def narrow(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
+        vector(s, t, 0, mask)
         return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
 
     def any_width(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
-        def vector(c: ir.Value) -> None:
-            code.store(code.load(code.at(s, element, c), element, lanes), code.at(t, element, c))
-
-        code.loop(full, vector, step=lanes)
-
-        def tail() -> None:
-            code.store(code.load(code.at(s, element, full), element, lanes, mask), code.at(t, element, full))
-
-        code.when(code.compare("<", full, columns), tail)
+        code.loop(full, lambda c: vector(s, t, c), step=lanes)
+        code.when(code.compare("<", full, columns), lambda: vector(s, t, full, mask))
         return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
 
     is_straight = code.compare("==", columns, i64(vectors * lanes))
-    code.loop(code.select(is_straight, rows, i64(0)), straight, [source, target], name="straight")
-    code.loop(code.select(is_straight, i64(0), rows), any_width, [source, target], name="rows")
+    is_narrow = code.compare("==", full, i64(0))
+    is_other = code.b.not_(code.b.or_(is_straight, is_narrow))
+    for chosen, path in ((is_straight, straight), (is_narrow, narrow), (is_other, any_width)):
+        code.loop(code.select(chosen, rows, i64(0)), path, [source, target], name=path.__name__)
     code.ret()
     return code.function
 
