@@ -91,8 +91,8 @@ class ScatterSet(AbstractOp):
         _, updates, *indices = args
         cleared = apply(self, g, np.zeros_like(updates), *indices)
         shape = tuple(indices[0].shape)
-        number = np.reshape(np.arange(indices[0].size), shape)
-        owners = np.zeros(tuple(g.shape[a] for a in self.axes), np.int64)
+        number = np.reshape(np.arange(indices[0].size, like=g), shape)
+        owners = np.zeros(tuple(g.shape[a] for a in self.axes), np.int64, like=g)
         flat = type(self)(tuple(range(len(self.axes))))
         winner = apply(Gather(flat.axes), apply(flat, owners, number, *indices), *indices) == number
         keep = np.reshape(winner, shape + (1,) * (len(updates.shape) - len(shape)))

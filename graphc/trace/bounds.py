@@ -5,21 +5,26 @@ A symbolic size is taken to be as large as the slice needs; the program checks i
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
 from graphc.errors import ShapeError, located
-from graphc.ir.dims import Dim, SymbolicDim
+from graphc.ir.dims import Dim, SymbolicDim, evaluate, symbols_of
 from graphc.trace.context import user_line_with_text
+
+_LARGE = (1024, 1025, 65536, 262147)  # sizes to try: even and odd, alike and far apart
 
 
 def is_negative(dim: Dim) -> bool:
     """Whether `dim` is below zero for sizes that are large enough; an error where that is open."""
     if isinstance(dim, int):
         return dim < 0
-    signs = {coefficient > 0 for monomial, coefficient in dim.terms if monomial}
+    names = symbols_of(dim)
+    sizes = itertools.product(_LARGE, repeat=min(len(names), 4))
+    signs = {evaluate(dim, dict(zip(names, itertools.cycle(row), strict=False))) < 0 for row in sizes}
     if len(signs) == 1:
-        return not signs.pop()
+        return signs.pop()
     raise ShapeError(
         located(
             f"whether {dim} is negative depends on the sizes, and the length of a slice on that",

@@ -87,7 +87,8 @@ def _fitted(value: Tracer, shape: tuple[Any, ...]) -> Tracer:
     """`value` broadcast to `shape`; surplus leading axes of length one are dropped, as NumPy does."""
     while value.ndim > len(shape) and value.shape[0] == 1:
         value = np.reshape(value, value.shape[1:])  # type: ignore[call-overload]
-    if value.ndim > len(shape) or broadcast_shapes(value.shape, shape) != shape:
+    lead = len(shape) - value.ndim
+    if lead < 0 or any(n not in (1, shape[lead + axis]) for axis, n in enumerate(value.shape)):
         raise ValueError(
             f"could not broadcast input array from shape {_text(value.shape)} into shape {_text(shape)}"
         )

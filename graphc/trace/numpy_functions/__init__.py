@@ -7,6 +7,8 @@ from graphc.trace.numpy_functions import (  # noqa: F401
     einsum,
     gathering,
     joining,
+    linalg,
+    norms,
     numbers,
     ordering,
     padding,

@@ -133,11 +133,15 @@ def arange(
     start, stop = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if any(isinstance(v, Tracer) for v in (start, stop, step)):
         raise unsupported("numpy.arange with traced ends: its length would depend on the data")
-    if not any(isinstance(v, SymbolicDim) for v in (start, stop, step)):
-        return strong(constant(np.arange(start, stop, step, dtype)))
-    length = stop - start if step == 1 else (stop - start + step - 1) // step
-    kind = np.dtype(np.int64 if dtype is None else dtype)
-    return cast(coordinates((length,), 0) * step + start, kind)
+    if all(isinstance(v, int | np.integer | SymbolicDim) for v in (start, stop, step)):
+        length = stop - start if step == 1 else -((start - stop) // step)
+        if isinstance(length, int) and length < 0:
+            length = 0
+        line = coordinates((length,), 0)
+        line = line if step == 1 else line * step
+        line = line if isinstance(start, int) and start == 0 else line + start
+        return cast(line, np.int64 if dtype is None else dtype)
+    return strong(constant(np.arange(start, stop, step, dtype)))
 
 
 @implements(np.array, np.asarray, np.ascontiguousarray, np.asanyarray)
