@@ -19,6 +19,7 @@ from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
 from graphc.runtime.cache import DiskCache, cache_key
 from graphc.runtime.cache import Entry as CacheEntry
 from graphc.runtime.executable import Executable
+from graphc.runtime.layout import layout_key
 from graphc.runtime.pool import get_num_threads, install
 from graphc.runtime.signature import ArgSpec, ResultSpec, Signature
 
@@ -40,7 +41,7 @@ class CpuBackend(AbstractBackend):
         self._cache = DiskCache()
 
     def build(self, program: Program) -> AbstractExecutable:
-        key = cache_key("cpu", _describe(program), graph_key(program.graph))
+        key = cache_key("cpu", layout_key(), _describe(program), graph_key(program.graph))
         entry = self._cache.get(key)
         if entry is None:
             entry = compile_program(program)

@@ -83,10 +83,10 @@ class Signature:
     """Everything an entry needs to know about one specialisation of a function.
 
     The program's buffers are: all arguments, all captured arrays, then every result that is written.
-    `structure` defaults to the only result, or a tuple of all; an
-    updated argument need not occur in it. With `unflatten` the structure is passed
-    to a Python callable whose answer is returned. Status k of the program raises `errors[k - 1]`: the
-    name of an exception class and a message.
+    `structure` defaults to the only result, or a tuple of all; an updated argument need not occur in
+    it. With `unflatten` the structure, by default the tuple of all results, is passed to a Python
+    callable whose answer is returned. Status k of the program raises `errors[k - 1]`: the name of an
+    exception class and a message.
     """
 
     name: str
@@ -135,7 +135,8 @@ class Signature:
         """The structure of the results, with the default filled in."""
         if self.structure is not None:
             return self.structure
-        return 0 if len(self.results) == 1 else Group("tuple", tuple(range(len(self.results))))
+        alone = len(self.results) == 1 and not self.unflatten
+        return 0 if alone else Group("tuple", tuple(range(len(self.results))))
 
     @property
     def overwritten(self) -> tuple[int, ...]:

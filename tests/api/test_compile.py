@@ -34,6 +34,12 @@ def at_module_level(x):
 # ---- values
 
 
+def test_a_dict_of_one_array_is_returned_as_such(backend):
+    f = graphc.compile(lambda x: {"y": x * 2.0}, backend=backend)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(np.ones(3))["y"], [2.0, 2.0, 2.0])
+
+
 def test_python_numbers_in_give_python_numbers_out(backend):
     f = graphc.compile(lambda x, y: y * (x**2 + x), backend=backend)
     result = f(2.0, 1.0)

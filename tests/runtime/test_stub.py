@@ -241,6 +241,14 @@ def test_other_trees_are_rebuilt_by_a_callable(native):
     assert compiled.entry(1.5) == {"y": (1.5,)}
 
 
+def test_what_is_rebuilt_is_a_tuple_by_default(native):
+    signature = Signature("f", (number("x", "float"),), (result("python float"),), unflatten=True)
+    compiled = executable(
+        signature, lambda c: copy_cell(c, 0, 1, F64), native=native, unflatten=lambda leaves: leaves
+    )
+    assert compiled.entry(1.5) == (1.5,)
+
+
 def test_an_exception_while_rebuilding_passes_through(native):
     signature = Signature("f", (number("x", "float"),), (result("python float"),), unflatten=True)
     compiled = executable(
