@@ -11,6 +11,7 @@ from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
+from graphc.lower.divide import divide
 from graphc.lower.expressions import Offset, Read
 from graphc.lower.fuse import Group, Place, is_aligned
 from graphc.lower.tasks import Pointwise, Reduction, Task, expressions, nodes_read, offsets_of
@@ -76,6 +77,8 @@ class LoopScheduler:
         self._pending: list[tuple[Reduction, Place, k.Value]] = []
         self.outer, self.inner = self._axes()
         self.inner_sizes = product(tuple(a.axis.extent for a in self.inner))
+        self.division = divide(group, self.outer, self.inner)
+        self.partial: dict[Node, k.Buffer] = {}  # accumulators with a copy for each task
         self.writer = ExpressionWriter(
             self.builder, [*self.outer, *self.inner], self.buffers, errors, self._forwarded
         )
@@ -102,6 +105,9 @@ class LoopScheduler:
             for phase in range(self.group.phases):
                 self._row_tasks(phase)
                 self._full_tasks(phase)
+        for task, place in self.group.places.items():
+            if place.level == "terminal" and task.node in self.partial:
+                self._combine_partials(task)
         return self.builder.body
 
     # ---- one row
@@ -162,9 +168,16 @@ class LoopScheduler:
         with ExitStack() as stack:
             for i, axis in enumerate(axes):
                 kind: k.LoopKind = "lanes" if lanes and i == len(axes) - 1 else "serial"
+                division = self.division if self.division and self.division.first is axis else None
+                if division:
+                    stack.enter_context(self.builder.loop(division.task, "parallel"))
                 if lanes:
                     stack.callback(self._close_level, axis)
-                loop = stack.enter_context(self.builder.loop(axis.axis, kind))
+                loop = stack.enter_context(
+                    self.builder.loop(axis.axis, kind, division.task, division.share)
+                    if division
+                    else self.builder.loop(axis.axis, kind)
+                )
                 if lanes:
                     stack.callback(self._fold_level, loop)
             yield
@@ -195,9 +208,15 @@ class LoopScheduler:
     # ---- memory
 
     def _initialise(self, task: Task) -> None:
-        """Fills an accumulator with the monoid's identity."""
+        """Fills an accumulator, or every task's copy of it, with the monoid's identity."""
         assert isinstance(task, Reduction)
         buffer = self.buffers[task.node]
+        if self.division:
+            size = buffer.size * self.division.task.extent
+            buffer = k.Buffer(f"partial{len(self.partial)}", buffer.dtype, size, "local")
+            self.partial[task.node] = buffer
+            self.locals.append(buffer)
+            self.builder.will_write(buffer)
         b = self.builder
         value = b.constant(identity_of(task.monoid, buffer.dtype), buffer.dtype)
         if buffer.size == 1:
@@ -207,9 +226,25 @@ class LoopScheduler:
         with b.loop(axis, "lanes"):
             b.store(buffer, k.Index(((axis, 1),)), value)
 
+    def _combine_partials(self, task: Task) -> None:
+        """The tasks' copies of an accumulator, folded in task order."""
+        assert isinstance(task, Reduction) and self.division
+        buffer, partial = self.buffers[task.node], self.partial[task.node]
+        b, which = self.builder, k.Axis("which", self.division.task.extent)
+        axis = k.Axis("z", buffer.size)
+        with b.loop(axis, "lanes"):
+            with b.loop(which, "serial") as loop:
+                part = b.load(partial, k.Index(((axis, 1), (which, buffer.size))))
+                total = b.fold(loop, task.monoid, part)
+            b.store(buffer, k.Index(((axis, 1),)), total)
+
     def _accumulate(self, task: Reduction, value: k.Value) -> None:
         buffer = self.buffers[task.node]
         index = self.writer.index(task.target)
+        if task.node in self.partial:
+            assert self.division
+            terms = ((self.division.task, buffer.size), *index.terms)
+            buffer, index = self.partial[task.node], k.Index(terms, index.offset, index.dynamic)
         b = self.builder
         old = b.load(buffer, index)
         b.store(buffer, index, b.let(COMBINE[task.monoid], (old, value), buffer.dtype))
@@ -218,8 +253,16 @@ class LoopScheduler:
         buffer = self.buffers.get(task.node)
         if buffer is None:
             return
-        target = self._local_offset(task.target) if buffer.space == "local" else task.target
-        self.builder.store(buffer, self.writer.index(target), value)
+        self.builder.store(buffer, self._index(buffer, task.target), value)
+
+    def _index(self, buffer: k.Buffer, offset: Offset) -> k.Index:
+        """Where the current point is in a buffer; row buffers hold one row for each task."""
+        if buffer.space != "local":
+            return self.writer.index(offset)
+        index = self.writer.index(self._local_offset(offset))
+        if self.division is None:
+            return index
+        return k.Index(((self.division.task, self.inner_sizes), *index.terms), index.offset, index.dynamic)
 
     def _local_offset(self, offset: Offset) -> Offset:
         """A position within the current row."""
@@ -232,7 +275,8 @@ class LoopScheduler:
             if node in self.buffers or place.level != "full":
                 continue
             if any(p.phase > place.phase and node in nodes_read(t) for t, p in self.group.places.items()):
-                buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, self.inner_sizes, "local")
+                size = self.inner_sizes * (self.division.task.extent if self.division else 1)
+                buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, size, "local")
                 self.locals.append(buffer)
                 self.buffers[node] = buffer
 
@@ -246,8 +290,7 @@ class LoopScheduler:
         if read.node in self.row_values:
             return self.row_values[read.node]
         buffer = self.buffers[read.node]
-        offset = self._local_offset(read.offset) if buffer.space == "local" else read.offset
-        return self.builder.load(buffer, self.writer.index(offset))
+        return self.builder.load(buffer, self._index(buffer, read.offset))
 
 
 def expression_count(task: Task) -> int:
