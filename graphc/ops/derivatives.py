@@ -325,17 +325,6 @@ def sin(r: Any, x: Any) -> tuple[Any, ...]:
     return (np.cos(x),)
 
 
-def sinc(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sin(pi*x)/(pi*x)"""
-    return (
-        select(
-            np.absolute(x) < 0.01,
-            x * (3.2469697011334144 * x * x - 3.289868133696453),
-            (np.cos(3.141592653589793 * x) - r) / x,
-        ),
-    )
-
-
 def sinh(r: Any, x: Any) -> tuple[Any, ...]:
     """r = sinh(x)"""
     return (np.cosh(x),)
@@ -443,7 +432,6 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "rel_entr": rel_entr,
     "remainder": remainder,
     "sin": sin,
-    "sinc": sinc,
     "sinh": sinh,
     "softplus": softplus,
     "sqrt": sqrt,

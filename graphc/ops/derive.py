@@ -11,8 +11,8 @@ from __future__ import annotations
 import ast
 import random
 import re
-from dataclasses import fields
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -199,12 +199,8 @@ def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
 def _tuple_of(texts: tuple[str | None, ...]) -> str:
     """The inside of the returned tuple, laid out as the formatter does."""
     joined = ", ".join(map(str, texts)) + "," * (len(texts) == 1)
-    if len(joined) <= 97:
-        return joined
-    call = _expression(joined.rstrip(","))
-    assert isinstance(call, ast.Call), f"too long for one line: {joined}"
-    arguments = "".join(f"            {_layout(argument)},\n" for argument in call.args)
-    return f"\n        {_layout(call.func)}(\n{arguments}        ),\n    "
+    assert len(joined) <= 97, f"too long for one line: {joined}"
+    return joined
 
 
 def module_text() -> str:
@@ -216,7 +212,7 @@ def module_text() -> str:
             not issubclass(op, AbstractElementwise)
             or not op.differentiable
             or "Piecewise" in op.expression
-            or fields(op)
+            or signature(op).parameters  # a family of functions, with a rule of its own
         ):
             continue
         operands = OPERANDS[: op.arity]

@@ -27,7 +27,7 @@ def power(x: Any, y: Any, *, dtype: Any = None, casting: Any = "same_kind") -> A
     exponent = constant_of(y)
     if exponent is None or constant_of(x) is not None:
         return elementwise(Power(), x, y, ufunc=np.power, dtype=dtype, casting=casting)
-    if to.kind in "iu" and exponent < 0:
+    if to.kind == "i" and exponent < 0:
         raise ValueError(
             f"Integers to negative integer powers are not allowed.\n  at {user_line_with_text()}"
         )

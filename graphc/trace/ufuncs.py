@@ -108,7 +108,7 @@ def write_out(ufunc: np.ufunc, out: Any, result: Any, mask: Any, casting: Any) -
         )
     stored: Any = cast(result, out.dtype)
     if mask is not True:
-        stored = np.where(mask, stored, out)  # type: ignore[call-overload]
+        stored = np.where(mask, stored, out)
     store(ufunc, out, stored)
     return out
 

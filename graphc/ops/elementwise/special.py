@@ -105,19 +105,6 @@ class I1e(AbstractSpecial):
 
 
 @register
-class Sinc(AbstractSpecial):
-    """sin(πx)/(πx), 1 at 0. Gradient (cos(πx) - y)/x, by its series near 0, where that cancels."""
-
-    name = "sinc"
-    special = "sinc"
-    arity = 1
-    expression = "sin(pi*x)/(pi*x)"
-    gradients = ("select(Abs(x) < 0.01, x*(pi**4/30*x*x - pi**2/3), (cos(pi*x) - r)/x)",)
-    numba = "special.sinc({0})"
-    domain = ((0.1, 3.0),)
-
-
-@register
 class Polygamma(AbstractSpecial):
     """The derivative of this order, 1 or more, of digamma."""
 

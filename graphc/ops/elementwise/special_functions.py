@@ -130,7 +130,11 @@ def erfcinv(x: float) -> float:
 
 def ndtr(x: float) -> float:
     """The normal distribution function, ½ erfc(-x/√2)."""
-    return 0.5 * math.erfc(-x * 0.7071067811865476)
+    if x > -1.0 or x < -40.0 or x != x:
+        return 0.5 * math.erfc(-x * 0.7071067811865476)
+    high = np.floor(x * 1024.0) / 1024.0  # x² = high² + (x - high)(x + high), the first term exact
+    density = np.exp(-0.5 * high * high) * np.exp(-0.5 * (x - high) * (x + high))
+    return float(0.5 * density * erfcx(-x * 0.7071067811865476))
 
 
 def log_ndtr(x: float) -> float:
@@ -215,7 +219,7 @@ def polygamma(order: int, x: float) -> float:
     factorial = 1.0
     for k in range(2, order + 1):
         factorial *= k
-    return factorial * total if order % 2 else -factorial * total
+    return float(factorial * total if order % 2 else -factorial * total)
 
 
 def i0e(x: float) -> float:
@@ -258,8 +262,3 @@ def i0(x: float) -> float:
 def i1(x: float) -> float:
     """The modified Bessel function I₁."""
     return float(i1e(x) * np.exp(abs(x)))
-
-
-def sinc(x: float) -> float:
-    """sin(πx) / (πx), 1 at 0."""
-    return float(np.sin(math.pi * x) / (math.pi * x)) if x != 0.0 else 1.0

@@ -150,12 +150,6 @@ def sinc(x: Any) -> Any:
     return np.where(zero, small, np.sin(angle_) / angle_)
 
 
-@implements(np.i0)
-def i0(x: Any) -> Any:
-    """Refused: use scipy.special.i0."""
-    raise unsupported("numpy.i0; use scipy.special.i0")
-
-
 @implements(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     """Angles without jumps of more than half a period."""

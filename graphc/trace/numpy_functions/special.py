@@ -1,4 +1,4 @@
-"""Special functions: NumPy's two, and those of scipy.special that follow from others."""
+"""Special functions: NumPy's i0, and those of scipy.special that follow from others."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 
 from graphc.ops.base import AbstractElementwise, apply
-from graphc.ops.elementwise.special import I0, Gammaln, Sinc
+from graphc.ops.elementwise.special import I0
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import strong
-from graphc.trace.ufuncs import SPECIAL_COMPOSED, broadcast_shapes, broadcast_to, cast
+from graphc.trace.ufuncs import SPECIAL_COMPOSED, cast
 
 
 def _of_floats(op: AbstractElementwise, x: Any) -> Any:
     x = strong(x)
     return apply(op, x if x.dtype.kind == "f" else cast(x, np.float64))
-
-
-@implements(np.sinc)
-def sinc(x: Any) -> Any:
-    """sin(πx) / (πx), 1 at 0."""
-    return _of_floats(Sinc(), x)
 
 
 @implements(np.i0)
@@ -49,11 +43,4 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
     return np.where(delta < 0, np.inf, np.where(delta == 0, 0.0, value))
 
 
-def betaln(a: Any, b: Any) -> Any:
-    """ln |B(a, b)| = ln|Γ(a)| + ln|Γ(b)| - ln|Γ(a + b)|."""
-    shape = broadcast_shapes(a.shape, b.shape)
-    a, b = broadcast_to(a, shape), broadcast_to(b, shape)
-    return apply(Gammaln(), a) + apply(Gammaln(), b) - apply(Gammaln(), a + b)
-
-
-SPECIAL_COMPOSED.update(exp10=exp10, huber=huber, pseudo_huber=pseudo_huber, betaln=betaln)
+SPECIAL_COMPOSED.update(exp10=exp10, huber=huber, pseudo_huber=pseudo_huber)
