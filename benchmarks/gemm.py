@@ -26,7 +26,7 @@ from graphc.backends.cpu.llvm import I64, PTR, Code, i64, scalar_type
 
 CHAINS = 24
 STEPS = 100_000
-ROUNDS = 25
+ROUNDS = 15
 
 
 @dataclass(frozen=True)

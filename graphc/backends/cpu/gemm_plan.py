@@ -58,6 +58,7 @@ class Plan:
 
 
 UNKNOWN = 512  # the size assumed for a dimension known only at run time
+MULTIPLE_OF_ALL_HEIGHTS = 720720  # of 1 to 16: an unknown number of rows favours no tile
 ROWS_FOR_PACKING = 384  # below that, copying a large B costs more than reading it with gaps
 
 
@@ -126,14 +127,14 @@ def _register_tile(
 
     limits: the least number of vectors (where there are as many), the greatest number of rows.
     """
-    m, n = shape.m or 1000, shape.n or 4096
+    m, n = shape.m or MULTIPLE_OF_ALL_HEIGHTS, shape.n or 4096
     vectors = max(1, -(-n // lanes))
 
     def cycles(tile: tuple[int, int]) -> tuple[float, int]:
         heights, widths = _pieces(m, tile[0]), _pieces(vectors, tile[1])
         total = sum(a * b * tile_cycles(height, width) for height, a in heights for width, b in widths)
         # Further kernels for the last rows or columns must earn their compile time.
-        return total * (1 + 0.01 * len(heights)) * (1 + 0.02 * len(widths)), -tile[0]
+        return total * (1 + 0.01 * len(heights)) * (1 + 0.03 * len(widths)), -tile[0]
 
     return min(_candidates(m, vectors, limits, registers), key=cycles)
 
