@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from graphc.api.call import Form, Parameters, flatten_call, leaf_names, parameters_of
 from graphc.api.dynamic import LeadingSizes, declared
+from graphc.api.record import STABLE
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
 from graphc.backends.base import Entry, Options, default_backend, get_backend
 from graphc.errors import ArgumentError, ShapeError, TraceError
@@ -160,7 +161,11 @@ class Compiled:
         """The program for a form of call, traced and built anew."""
         settings = self.settings
         names = leaf_names(self.parameters, form)
-        recorded = record_function(self.function, form, names)
+        token = STABLE.set(settings.options.stable)
+        try:
+            recorded = record_function(self.function, form, names)
+        finally:
+            STABLE.reset(token)
         # Donated memory is overwritten, but finding where a NaN came from needs the arguments again.
         donated = frozenset(() if settings.check_finite else settings.donate)
         program = make_program(self.__name__, recorded, form, names, donated, settings.options)

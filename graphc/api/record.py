@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced, trace
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.tree import Structure
+
+# Whether derivatives taken inside the function that is being recorded start from stabilised formulas.
+STABLE: ContextVar[bool] = ContextVar("STABLE", default=True)
 
 
 @dataclass(frozen=True)

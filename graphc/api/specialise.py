@@ -14,9 +14,8 @@ from graphc.api.call import Form
 from graphc.api.checks import raise_first_nonfinite
 from graphc.api.record import Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
-from graphc.ir.graph import Builder, Graph, Node
-from graphc.ir.rewrite import rewrite
-from graphc.ops.stop import StopGradient
+from graphc.ir.graph import Graph
+from graphc.passes.pipeline import optimise
 from graphc.runtime.signature import Group, Structure
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
@@ -103,7 +102,7 @@ def make_program(
     )
     results = _results(traced, arguments)
     written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
-    graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), options)
+    graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), stable=options.stable)
     captured = tuple(np.ascontiguousarray(array) for array in traced.captured)
     structure = None if recorded.statics else _nesting(recorded.structure, count())
     return Program(name, graph, arguments, captured, results, structure, options)
@@ -120,15 +119,6 @@ def _nesting(structure: tree.Structure, positions: Iterator[int]) -> Structure |
     return (
         Group("tuple" if structure.type is tuple else "list", nested) if len(nested) == len(items) else None
     )
-
-
-def optimise(graph: Graph, options: Options) -> Graph:
-    """The graph that backends get: nothing left that only differentiation looks at."""
-    return rewrite(graph, _drop_stop_gradient)
-
-
-def _drop_stop_gradient(builder: Builder, node: Node, args: tuple[Node, ...]) -> Node | None:
-    return args[0] if isinstance(node.op, StopGradient) else None
 
 
 def _results(traced: Traced, arguments: Sequence[Argument]) -> tuple[Result, ...]:

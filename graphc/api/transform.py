@@ -13,13 +13,14 @@ import numpy as np
 
 from graphc.api.call import parameters_of
 from graphc.api.compile import Compiled, Settings, unbind
-from graphc.api.record import Recorded, record_tree
+from graphc.api.record import STABLE, Recorded, record_tree
 from graphc.autodiff.reverse import gradient, pullback
 from graphc.backends.base import default_backend
 from graphc.errors import ArgumentError, DifferentiationError, located
 from graphc.ir.graph import Graph
 from graphc.ops.base import apply
 from graphc.ops.stop import StopGradient
+from graphc.passes.stabilise import stabilise
 from graphc.trace import tree
 from graphc.trace.context import current
 from graphc.trace.function import Abstract, call_graph
@@ -53,7 +54,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     function, bound = unbind(f)
     if current() is not None:
         at = _record(function, (*bound, *xs), {}, range(len(bound), len(bound) + len(xs)))
-        y = at.result(at.call(at.recorded.traced.graph))
+        y = at.result(at.call(at.forward))
         return y, lambda g: at.pull(g)
     forward, backward = _vjp_functions(f, default_backend())
     return forward(*xs), lambda g: backward(*bound, g, *xs)
@@ -79,6 +80,12 @@ class _Recorded:
     inputs: tuple[Tracer, ...]  # the leaves of those arguments
     arguments: tuple[tuple[Structure, tuple[tuple[int, Any], ...]], ...]  # their structures and static leaves
 
+    @functools.cached_property
+    def forward(self) -> Graph:
+        """The recorded graph, stabilised unless the program around it asks for the formulas as written."""
+        graph = self.recorded.traced.graph
+        return stabilise(graph) if STABLE.get() else graph
+
     def call(self, graph: Graph, extra: Sequence[Any] = ()) -> tuple[Any, ...]:
         """The outputs of a graph over the inputs, what the function captured, then `extra`."""
         return call_graph(graph, (*self.inputs, *self.recorded.traced.captured, *extra))
@@ -100,12 +107,12 @@ class _Recorded:
 
     def pull(self, g: Any) -> tuple[Any, ...]:
         """One gradient per argument, given the cotangent of the result."""
-        graph = self.recorded.traced.graph
-        seeded = [i for i, node in enumerate(graph.outputs) if node.array_type.dtype.kind == "f"]
+        outputs = self.forward.outputs
+        seeded = [i for i, node in enumerate(outputs) if node.array_type.dtype.kind == "f"]
         cotangents = _cotangents(self.recorded, g)
-        derived = pullback(graph, range(len(self.inputs)), seeded)
-        outputs = self.call(derived, [cotangents[i] for i in seeded])
-        return self.gradients(outputs[len(graph.outputs) :])
+        derived = pullback(self.forward, range(len(self.inputs)), seeded)
+        values = self.call(derived, [cotangents[i] for i in seeded])
+        return self.gradients(values[len(outputs) :])
 
 
 def _with_weak(value: Tracer, weak: type | None) -> Tracer:
@@ -145,7 +152,7 @@ def _gradient_function(
         at = _record(function, args, kwargs, _positions(argnums, len(bound), len(args)))
         _check_scalar(at.recorded, has_aux)
         count = len(at.recorded.traced.results)
-        outputs = at.call(gradient(at.recorded.traced.graph, range(len(at.inputs))))
+        outputs = at.call(gradient(at.forward, range(len(at.inputs))))
         gradients = at.gradients(outputs[count:])
         chosen = gradients[0] if isinstance(argnums, int) else gradients
         result = at.result(outputs[:count])

@@ -198,6 +198,23 @@ def test_stop_gradient():
     assert "stop_gradient" not in str(g.lower(3.0).graph)
 
 
+def test_derivatives_start_from_stable_formulas_unless_told_otherwise():
+    def log_sum_exp(x):
+        return np.log(np.sum(np.exp(x)))
+
+    x = np.array([1000.0, 1000.0])
+    assert np.array_equal(graphc.grad(log_sum_exp)(x), [0.5, 0.5])
+    value, pullback = graphc.vjp(log_sum_exp, x)
+    assert np.isfinite(value) and np.array_equal(pullback(1.0)[0], [0.5, 0.5])
+    for literal in (
+        graphc.grad(graphc.compile(log_sum_exp, stable=False)),
+        graphc.compile(lambda x: graphc.grad(log_sum_exp)(x), stable=False),
+    ):
+        assert not np.array_equal(literal(x), [0.5, 0.5])
+    assert graphc.compile(log_sum_exp)(x) == 1000 + np.log(2)
+    assert graphc.compile(log_sum_exp, stable=False)(x) == np.inf
+
+
 # ---- vjp
 
 
