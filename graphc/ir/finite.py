@@ -29,4 +29,4 @@ def _finite_here(node: Node, known: dict[Node, bool]) -> bool:
     """Whether `node` is finite, given whether its operands are."""
     if not isinstance(node.type, TupleType) and node.array_type.dtype.kind != "f":
         return True
-    return node.op.stays_finite() and all(known[arg] for arg in node.args)
+    return node.op.stays_finite(*node.args) and all(known[arg] for arg in node.args)

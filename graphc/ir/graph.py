@@ -30,8 +30,8 @@ class AbstractOp(abc.ABC):
         Written in NumPy: the reverse pass runs it on traced values, tests on arrays.
         """
 
-    def stays_finite(self) -> bool:
-        """Whether finite operands give finite results, apart from overflow of sums and products."""
+    def stays_finite(self, *args: Node) -> bool:
+        """Whether the result is finite if the operands are, apart from overflow of sums and products."""
         return True
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp, Item
+from graphc.ir.graph import AbstractOp, Item, Node
 from graphc.ir.types import ArrayType
 
 ALL_OPS: dict[str, type[AbstractOp]] = {"item": Item}
@@ -104,7 +104,7 @@ class AbstractElementwise(AbstractOp):
             raise NotImplementedError(f"{self.name} must define evaluate")
         return self.numpy(*args)
 
-    def stays_finite(self) -> bool:
+    def stays_finite(self, *args: Node) -> bool:
         return self.finite
 
     def numba_for(self, *dtypes: np.dtype) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp
+from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.base import register
 
@@ -58,7 +58,7 @@ class Const(AbstractOp):
     def evaluate(self, *args: Any) -> Any:
         return self.value
 
-    def stays_finite(self) -> bool:
+    def stays_finite(self, *args: Node) -> bool:
         return self.dtype.kind != "f" or bool(np.isfinite(self.value).all())
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphc.ir.graph import Node
 from graphc.ops.base import AbstractElementwise, register
+from graphc.ops.elementwise.constants import known_nonzero
 
 
 @register
@@ -61,6 +63,9 @@ class Divide(AbstractElementwise):
     numba = "{0} / {1}"
     domain = ((-3.0, 3.0), (0.5, 3.0))
     finite = False
+
+    def stays_finite(self, *args: Node) -> bool:
+        return known_nonzero(args[1])
 
 
 @register

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphc.ir.graph import Node
 from graphc.ops.base import AbstractElementwise, register
+from graphc.ops.elementwise.constants import known_whole
 
 
 @register
@@ -23,6 +25,9 @@ class Power(AbstractElementwise):
     numba = "np.power({0}, {1})"
     domain = ((0.2, 3.0), (-2.0, 3.0))
     finite = False
+
+    def stays_finite(self, *args: Node) -> bool:
+        return known_whole(args[1])
 
 
 @register

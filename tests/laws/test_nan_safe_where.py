@@ -1,0 +1,100 @@
+"""The untaken branch of `where` never poisons a gradient; a genuine infinity stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.autodiff.reverse import gradient
+from graphc.ir.interpret import interpret
+from graphc.ops.base import apply
+from graphc.ops.elementwise.selection import MulOrZero
+from graphc.passes.simplify import simplify
+from tests.helpers import record
+
+
+def slope(function: Callable[..., Any], *values: Any) -> list[np.ndarray]:
+    """The gradient of the sum of function(*values), for each value."""
+    arrays = [np.asarray(v, np.float64) for v in values]
+    graph = gradient(record(lambda *xs: np.sum(function(*xs)), *arrays).graph, range(len(arrays)))
+    plain = interpret(graph, *arrays)[1:]
+    for kept, simplified in zip(plain, interpret(simplify(graph), *arrays)[1:], strict=True):
+        np.testing.assert_allclose(simplified, kept, rtol=1e-14)
+    return list(plain)
+
+
+X = np.array([-1.0, 0.0, 4.0])
+
+SAFE: dict[str, tuple[Callable[..., Any], list[float]]] = {
+    "sqrt": (lambda x: np.where(x > 0, np.sqrt(x), 0.0), [0.0, 0.0, 0.25]),
+    "log": (lambda x: np.where(x > 0, np.log(x), x), [1.0, 1.0, 0.25]),
+    "x log x": (lambda x: np.where(x > 0, x * np.log(x), 0.0), [0.0, 0.0, np.log(4.0) + 1]),
+    "reciprocal": (lambda x: np.where(x > 0, 1 / x, 2 * x), [2.0, 2.0, -1 / 16]),
+    "power": (lambda x: np.where(x > 0, x**1.5, 0.0), [0.0, 0.0, 3.0]),
+    "overflow": (lambda x: np.where(x < 2, np.exp(400 * x), 1.0), [0.0, 400.0, 0.0]),
+    "sqrt of log": (
+        lambda x: np.where(x > 1, np.sqrt(np.log(x)), 0.0),
+        [0.0, 0.0, 0.125 / np.sqrt(np.log(4))],
+    ),
+    "arcsin": (lambda x: np.where(np.abs(x) < 1, np.arcsin(x), 0.0), [0.0, 1.0, 0.0]),
+    "choice by index": (lambda x: np.select([x > 0], [np.log(x)], 0.0), [0.0, 0.0, 0.25]),
+}
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_the_untaken_branch_contributes_nothing(name: str) -> None:
+    function, expected = SAFE[name]
+    (g,) = slope(function, X)
+    np.testing.assert_allclose(g, expected, rtol=1e-14, atol=1e-100)
+
+
+def test_a_genuine_infinite_slope_stays_infinite() -> None:
+    assert slope(np.sqrt, 0.0)[0] == np.inf
+    assert slope(lambda x: np.where(x >= 0, np.sqrt(x), 0.0), 0.0)[0] == np.inf
+
+
+def test_an_infinite_cotangent_does_not_reach_the_smaller_operand() -> None:
+    a, b = slope(lambda a, b: np.sqrt(np.maximum(a, b)), -1.0, 0.0)
+    assert a == 0 and b == np.inf
+
+
+def test_ties_of_maximum_and_minimum_share_the_gradient() -> None:
+    for function in (np.maximum, np.minimum, np.fmax, np.fmin):
+        a, b = slope(function, 2.0, 2.0)
+        assert a == b == 0.5
+
+
+def test_fmax_sends_the_gradient_past_nan() -> None:
+    a, b = slope(np.fmax, np.nan, 2.0)
+    assert a == 0 and b == 1
+
+
+def test_hypot_and_absolute_have_gradient_zero_at_the_origin() -> None:
+    assert [float(g) for g in slope(np.hypot, 0.0, 0.0)] == [0.0, 0.0]
+    assert slope(np.abs, 0.0)[0] == 0
+
+
+def test_power_at_zero_has_its_limits_as_gradient() -> None:
+    dx, dy = slope(np.power, 0.0, 2.0)
+    assert dx == 0 and dy == 0
+    assert slope(np.power, 0.0, 0.0)[0] == 0
+    assert slope(np.power, 0.0, 1.0)[0] == 1
+
+
+def test_mul_or_zero_is_linear_in_its_first_factor_also_at_zero() -> None:
+    """Its derivative by the first factor is the second, not 0: what forward mode by two reversals needs."""
+    da, db = slope(lambda a, b: apply(MulOrZero(), a, b), 0.0, 3.0)
+    assert da == 3 and db == 0
+
+
+def test_no_guard_is_needed_where_gradients_are_finite() -> None:
+    """Networks of sums, products and bounded activations run without compare and select."""
+
+    def loss(w: Any, x: Any) -> Any:
+        return np.mean((np.tanh(x @ w) - np.sin(x[:, :2])) ** 2)
+
+    graph = gradient(record(loss, "f32[3, 2]", "f32[5, 3]").graph, [0])
+    assert "mul_or_zero" not in {node.op.name for node in graph}
