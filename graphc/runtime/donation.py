@@ -44,7 +44,8 @@ def emit_donation_checks(entry: EntryCode, signature: Signature, buffers: ir.Val
     entry.guard(entry.b.not_(entry.b.or_(*overlaps)), refused)
     going_on = entry.b.block
     entry.b.position_at_end(refused)
-    entry.b.ret(entry.call("PyObject_Vectorcall", entry.address("refuse"), entry.args, entry.nargs, NULL))
+    count = i64(len(signature.args))
+    entry.b.ret(entry.call("PyObject_Vectorcall", entry.address("refuse"), entry.args, count, NULL))
     entry.b.position_at_end(going_on)
 
 

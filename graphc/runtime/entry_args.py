@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.backends.cpu.llvm import I8, I32, I64, PTR, i64
+from graphc.backends.cpu.llvm import I8, I32, I64, PTR
 from graphc.ir.dims import Dim, as_symbol
 from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import ALIGNED, C_CONTIGUOUS, LAYOUT
@@ -15,14 +15,6 @@ _USABLE = C_CONTIGUOUS | ALIGNED
 
 def emit_arguments(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:
     """Misses unless the arguments are exactly those of `signature`; fills the input buffers."""
-    entry.guard(
-        entry.all(
-            (
-                entry.same(entry.nargs, i64(len(signature.args))),
-                entry.same(entry.kwnames, NULL),
-            )
-        )
-    )
     looped = _static_arrays(signature)
     _emit_static_arrays(entry, signature, looped, buffers)
     computed: list[tuple[ir.Value, Dim]] = []

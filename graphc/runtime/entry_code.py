@@ -26,7 +26,9 @@ class EntryCode:
 
     def __init__(self, module: ir.Module, name: str, slots: Mapping[str, int], owned: int) -> None:
         self.code = Code(module, name, [PTR, PTR, I64, PTR], result=PTR)
-        self.self, self.args, self.nargs, self.kwnames = self.code.args
+        self.self, self.given, self.nargs, self.kwnames = self.code.args
+        self.args = self.given  # the flat arguments
+        self.held: list[int] = []
         self.b = self.code.b
         self.missed = self.code.function.append_basic_block("missed")
         self.failed = self.code.function.append_basic_block("failed")
@@ -123,7 +125,7 @@ class EntryCode:
         self.guard(self.b.icmp_unsigned("!=", object_, NULL), self.failed)
         return object_
 
-    def owned_at(self, position: int) -> ir.Value:
+    def owned_at(self, position: int | ir.Value) -> ir.Value:
         return self.code.load(self.word(self.owned, position), PTR)
 
     def own(self, position: int | ir.Value, object_: ir.Value) -> ir.Value:
@@ -141,19 +143,10 @@ class EntryCode:
             result = self.b.and_(result, condition)
         return result
 
-    def finish(self) -> None:
-        """Writes the two exits."""
-        b = self.b
-        b.position_at_end(self.missed)
-        arguments = (self.address("fallback"), self.args, self.nargs, self.kwnames)
-        b.ret(self.call("PyObject_Vectorcall", *arguments))
-        b.position_at_end(self.failed)
-
-        def give_back(i: ir.Value) -> None:
-            self.call("Py_DecRef", self.code.load(self.word(self.owned, i), PTR))
-
-        self.code.loop(self._owned_count, give_back)
-        b.ret(NULL)
+    def give_back(self) -> None:
+        """Drops every reference that the failing exit has."""
+        positions = [(i,) for i in range(self._owned_count)]
+        self.for_each(positions, lambda i: self.call("Py_DecRef", self.owned_at(i)))
 
     # ---- sizes
 

@@ -33,6 +33,7 @@ class Layout:
     array_descr: int = 56
     array_flags: int = 64
     scalar_value: int = 16  # of Python's float and of NumPy's fixed-size scalars
+    sequence_size: int = 16  # of tuples and lists
     list_items: int = 24
     tuple_items: int = tuple.__basicsize__
     bytes_data: int = bytes.__basicsize__ - 1
@@ -75,6 +76,8 @@ def _facts() -> Iterator[tuple[str, bool]]:
     listed = list(items)
     first = _pointer(id(listed) + LAYOUT.list_items)
     yield "list", [_pointer(first + 8 * i) for i in (0, 1)] == [id(i) for i in items]
+    lengths = [_read(ctypes.c_int64, id(sequence) + LAYOUT.sequence_size) for sequence in (items, listed)]
+    yield "length", lengths == [2, 2]
     text = bytes(range(40))
     yield "bytes", ctypes.string_at(id(text) + LAYOUT.bytes_data, 40) == text
 

@@ -19,10 +19,11 @@ from graphc.ir.dims import Dim, as_symbol, evaluate
 from graphc.ir.types import ArrayType
 from graphc.runtime import recycle
 from graphc.runtime.donation import refuse_donation
-from graphc.runtime.signature import ArgSpec, ResultSpec, Signature, Structure, sizes
+from graphc.runtime.signature import ArgSpec, ArgTree, ResultSpec, Signature, Structure, sizes
 
 Fallback = Callable[..., object]
 _CELL_TYPES = {"python float": float, "python int": int, "python bool": bool}
+_CONTAINERS: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict}
 _INT64 = range(-(1 << 63), 1 << 63)
 _LINE = 64
 
@@ -51,10 +52,11 @@ def python_entry(
 ) -> Fallback:
     """A Python function that does what the stub of `signature` does."""
 
-    def entry(*args: object, **named: object) -> object:
-        env = None if named else matching_sizes(signature, args)
-        if env is None:
-            return fallback(*args, **named)
+    def entry(*given: object, **named: object) -> object:
+        args = None if named else flat_arguments(signature, given)
+        env = None if args is None else matching_sizes(signature, args)
+        if args is None or env is None:
+            return fallback(*given, **named)
         refuse_donation(signature, args, captured)
         inputs = [_cell(spec, arg) for spec, arg in zip(signature.args, args, strict=True)]
         outputs = [_output(spec, [*args, *captured], env) for spec in signature.results]
@@ -67,6 +69,31 @@ def python_entry(
 
     entry.__name__ = signature.name
     return entry
+
+
+def flat_arguments(signature: Signature, given: Sequence[object]) -> list[object] | None:
+    """The leaves of the arguments if they are nested as `signature` says, else None."""
+    flat: list[object] = []
+    trees = signature.given
+    if len(given) == len(trees) and all(map(_unnest, trees, given, [flat] * len(trees))):
+        return flat
+    return None
+
+
+def _unnest(tree: ArgTree, value: object, flat: list[object]) -> bool:
+    if isinstance(tree, int):
+        flat.append(value)
+        return True
+    if type(value) is not _CONTAINERS[tree.kind]:
+        return False
+    values: list[object] = []
+    if isinstance(value, dict):
+        if len(value) != len(tree.keys) or not all(key in value for key in tree.keys):
+            return False
+        values += [value[key] for key in tree.keys]
+    elif isinstance(value, tuple | list):
+        values += value
+    return len(values) == len(tree.items) and all(map(_unnest, tree.items, values, [flat] * len(values)))
 
 
 def matching_sizes(signature: Signature, args: Sequence[object]) -> dict[str, int] | None:
@@ -180,9 +207,12 @@ def _scratch(size: int) -> np.ndarray:
 
 def describe_mismatch(signature: Signature, args: Sequence[object]) -> str:
     """Which argument does not fit `signature`, and how."""
-    if len(args) != len(signature.args):
+    flat = flat_arguments(signature, args)
+    if flat is None and signature.nesting is not None:
+        return f"the arguments of {signature.name} are not nested as those it was compiled for"
+    if len(args) != len(signature.given):
         return f"{signature.name} takes {len(signature.args)} arguments, not {len(args)}"
-    for spec, arg in zip(signature.args, args, strict=True):
+    for spec, arg in zip(signature.args, flat or (), strict=True):
         shape = arg.shape if isinstance(arg, np.ndarray) else ()
         if not (_matches(spec, arg, {}) and _fits(spec.type.shape, shape)):
             wanted = f"{'a C-contiguous array' if spec.kind == 'array' else 'a ' + spec.kind} {spec.type}"

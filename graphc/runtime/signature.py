@@ -79,19 +79,34 @@ Structure = int | Group
 
 
 @dataclass(frozen=True, slots=True)
+class ArgGroup:
+    """A tuple, list or dict of arguments; exactly these types, and for a dict exactly these keys."""
+
+    kind: Literal["tuple", "list", "dict"]
+    items: tuple[ArgTree, ...]
+    keys: tuple[str, ...] = ()
+
+
+# A leaf is the position of its ArgSpec.
+ArgTree = int | ArgGroup
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """Everything an entry needs to know about one specialisation of a function.
 
-    The program's buffers are: all arguments, all captured arrays, then every result that is written.
-    `structure` defaults to the only result, or a tuple of all; an updated argument need not occur in
-    it. With `unflatten` the structure, by default the tuple of all results, is passed to a Python
-    callable whose answer is returned. Status k of the program raises `errors[k - 1]`: the name of an
-    exception class and a message.
+    Callers pass `args` one by one, or nested as `nesting` says. The program's buffers are: all
+    arguments, all captured arrays, then every result that is written. `structure` defaults to the
+    only result, or a tuple of all; an updated argument need not occur in it. With `unflatten` the
+    structure, by default the tuple of all results, is passed to a Python callable whose answer is
+    returned. Status k of the program raises `errors[k - 1]`: the name of an exception class and a
+    message.
     """
 
     name: str
     args: tuple[ArgSpec, ...]
     results: tuple[ResultSpec, ...]
+    nesting: tuple[ArgTree, ...] | None = None
     captured: tuple[ArrayType, ...] = ()
     symbols: tuple[str, ...] = ()
     structure: Structure | None = None
@@ -109,6 +124,9 @@ class Signature:
                 raise ValueError(f"result {i} does not occur in the structure")
             self._check_input(i, result)
         self._check_symbols()
+        found = [leaf for tree in self.given for leaf in argument_leaves(tree)]
+        if found != list(range(len(self.args))):
+            raise ValueError(f"the nesting has the leaves {found} of {len(self.args)} arguments")
 
     def _check_input(self, i: int, result: ResultSpec) -> None:
         inputs, position = len(self.args) + len(self.captured), result.argument
@@ -129,6 +147,11 @@ class Signature:
         used = {symbol for dim in dims for symbol in symbols_of(dim)}
         if unknown := sorted(used - set(self.symbols)):
             raise ValueError(f"unknown symbols {', '.join(unknown)}")
+
+    @property
+    def given(self) -> tuple[ArgTree, ...]:
+        """What callers pass, one entry per positional argument."""
+        return tuple(range(len(self.args))) if self.nesting is None else self.nesting
 
     @property
     def tree(self) -> Structure:
@@ -159,6 +182,15 @@ def leaves(structure: Structure) -> Iterator[int]:
     else:
         for item in structure.items:
             yield from leaves(item)
+
+
+def argument_leaves(tree: ArgTree) -> Iterator[int]:
+    """The argument positions of a tree, from left to right."""
+    if isinstance(tree, int):
+        yield tree
+    else:
+        for item in tree.items:
+            yield from argument_leaves(item)
 
 
 def sizes(signature: Signature) -> list[Dim]:

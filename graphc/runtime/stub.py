@@ -18,6 +18,7 @@ from graphc.runtime import arena, table
 from graphc.runtime.donation import emit_donation_checks
 from graphc.runtime.entry_args import emit_arguments
 from graphc.runtime.entry_code import NULL, EntryCode
+from graphc.runtime.entry_nesting import emit_holding, emit_letting_go, emit_nesting
 from graphc.runtime.entry_results import emit_boxes, emit_outputs
 from graphc.runtime.layout import LAYOUT
 from graphc.runtime.signature import Group, Signature, Structure
@@ -32,15 +33,19 @@ def emit_stub(module: ir.Module, signature: Signature, program: str, name: str) 
     groups = _groups(signature.tree)
     entry = EntryCode(module, name, table.slots(signature), len(signature.results) + len(groups))
     buffers = entry.space(PTR, max(1, len(signature.args) + len(signature.captured) + len(signature.written)))
+    emit_nesting(entry, signature)
     emit_arguments(entry, signature, buffers)
     emit_donation_checks(entry, signature, buffers)
+    emit_holding(entry, signature)
     emit_outputs(entry, signature, buffers)
     dims = _emit_dims(entry, signature)
     scratch = _emit_arena(entry, signature)
     _emit_program_call(entry, signature, program, (buffers, dims, scratch))
     emit_boxes(entry, signature, buffers)
-    entry.b.ret(_emit_structure(entry, signature, groups))
-    entry.finish()
+    result = _emit_structure(entry, signature, groups)
+    emit_letting_go(entry)
+    entry.b.ret(result)
+    emit_exits(entry)
 
 
 def stub_ir(signature: Signature, program: str, name: str) -> str:
@@ -48,6 +53,18 @@ def stub_ir(signature: Signature, program: str, name: str) -> str:
     module = ir.Module(name)
     emit_stub(module, signature, program, name)
     return str(module)
+
+
+def emit_exits(entry: EntryCode) -> None:
+    """The exit to the fallback, with what the caller gave, and the exit with an exception."""
+    b = entry.b
+    b.position_at_end(entry.missed)
+    arguments = (entry.address("fallback"), entry.given, entry.nargs, entry.kwnames)
+    b.ret(entry.call("PyObject_Vectorcall", *arguments))
+    b.position_at_end(entry.failed)
+    entry.give_back()
+    emit_letting_go(entry)
+    b.ret(NULL)
 
 
 # ---- the call
@@ -180,6 +197,6 @@ def bind(
         ("PyCFunction_NewEx", ctypes.pythonapi)
     )
     addresses = table.addresses(signature, hooks, captured)
-    alive = (addresses, dict(hooks), captured, definition, keep)
+    alive = (addresses, dict(hooks), captured, definition, table.keys(signature), keep)
     function: Callable[..., object] = make(ctypes.addressof(definition), alive, None)
     return function

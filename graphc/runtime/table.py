@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from llvmlite import ir
 from graphc.backends.cpu.llvm import F64, I32, I64, PTR, VOID
 from graphc.runtime import arena
 from graphc.runtime.numpy_api import numpy_function
-from graphc.runtime.signature import Signature
+from graphc.runtime.signature import ArgGroup, ArgTree, Signature
 
 _PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     "PyObject_Vectorcall": ir.FunctionType(PTR, [PTR, PTR, I64, PTR]),
@@ -27,6 +28,8 @@ _PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     "PyLong_AsLongLongAndOverflow": ir.FunctionType(I64, [PTR, PTR]),
     "PyBool_FromLong": ir.FunctionType(PTR, [I64]),
     "PyTuple_New": ir.FunctionType(PTR, [I64]),
+    "PyDict_Size": ir.FunctionType(I64, [PTR]),
+    "PyDict_GetItem": ir.FunctionType(PTR, [PTR, PTR]),
     "PyList_New": ir.FunctionType(PTR, [I64]),
     "Py_IncRef": ir.FunctionType(VOID, [PTR]),
     "Py_DecRef": ir.FunctionType(VOID, [PTR]),
@@ -46,6 +49,9 @@ OBJECTS: Final[dict[str, object]] = {
     "ndarray": np.ndarray,
     "float": float,
     "int": int,
+    "tuple": tuple,
+    "list": list,
+    "dict": dict,
     "None": None,
     "True": True,
     "False": False,
@@ -62,7 +68,20 @@ def slots(signature: Signature) -> dict[str, int]:
         names += [f"descr {dtype.name}", f"scalar {dtype.name}"]
     for i in range(len(signature.captured)):
         names += [f"captured {i}", f"captured object {i}"]
+    names += [f"key {key}" for key in keys(signature)]
     return {name: position for position, name in enumerate(names)}
+
+
+def keys(signature: Signature) -> list[str]:
+    """The keys of all dicts among the arguments, as interned objects that the caller keeps alive."""
+
+    def below(tree: ArgTree) -> Iterator[str]:
+        if isinstance(tree, ArgGroup):
+            yield from tree.keys
+            for item in tree.items:
+                yield from below(item)
+
+    return list({key: sys.intern(key) for tree in signature.given for key in below(tree)}.values())
 
 
 def addresses(signature: Signature, hooks: Mapping[str, object], captured: tuple[np.ndarray, ...]) -> bytes:
@@ -76,6 +95,7 @@ def addresses(signature: Signature, hooks: Mapping[str, object], captured: tuple
         known[f"scalar {dtype.name}"] = id(dtype.type)
     for i, array in enumerate(captured):
         known |= {f"captured {i}": array.ctypes.data, f"captured object {i}": id(array)}
+    known |= {f"key {key}": id(key) for key in keys(signature)}
     return np.array([known[name] for name in slots(signature)], np.uint64).tobytes()
 
 
