@@ -240,6 +240,8 @@ CASES = (
         absolute=8,
         bits=False,
     ),
+    Case("gamma", precise(mp.gamma), (1.0, 4.0), ((0, 10), (0, 171), (-30, 0)), precise=True, bits=False),
+    Case("psi", precise(mp.digamma), (1.0, 4.0), ((0, 10),), precise=True, absolute=8, bits=False),
     Case(
         "digamma",
         precise(mp.digamma),
@@ -252,7 +254,7 @@ CASES = (
     Case(
         "trigamma",
         precise(lambda x: mp.psi(1, x)),
-        (1.0, 5.0),
+        (1.0, 6.0),
         ((0, 10), (0, 1000), (-30, 0)),
         precise=True,
         bits=False,

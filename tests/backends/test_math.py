@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
 import scipy.special
+from llvmlite import ir
 
-from graphc.backends.cpu.jit import assembly
+from graphc.backends.cpu.jit import Loaded, assembly, object_code
+from graphc.backends.cpu.llvm import PTR, Code, declare_fast_ldexp, scalar_type
 from graphc.backends.cpu.math import MATH
 from graphc.backends.cpu.math.loops import array_function, loop_module
 from tests.backends.math_cases import CASES, Case, error_in_ulps, exact_results, samples
@@ -34,6 +37,7 @@ def corners(dtype: np.dtype) -> np.ndarray:
 OURS = {
     "rsqrt": lambda x: (1 / np.sqrt(x)).astype(x.dtype),
     "softplus": lambda x: np.logaddexp(x.dtype.type(0), x),
+    "digamma": lambda x: scipy.special.psi(x.astype(np.float64)).astype(x.dtype),
     "trigamma": lambda x: scipy.special.polygamma(1, x.astype(np.float64)).astype(x.dtype),
     # SciPy's are NaN at infinity, and infinite at subnormals.
     "i0": lambda x: np.where(np.isinf(x), abs(x), scipy.special.i0(x.astype(np.float64)).astype(x.dtype)),
@@ -119,7 +123,45 @@ def _differing(columns: list[np.ndarray], y: np.ndarray, expected: np.ndarray) -
 
 
 def test_every_function_has_a_measured_case() -> None:
-    assert {case.name for case in CASES} == set(MATH)
+    assert {case.name for case in CASES} | {"ldexp"} == set(MATH)
+
+
+@both_types
+@pytest.mark.parametrize("width", [32, 64])
+@pytest.mark.parametrize("fast", [False, True])
+def test_ldexp_rounds_once_for_every_exponent(dtype: np.dtype, width: int, fast: bool) -> None:
+    fast = fast and llvm.get_host_cpu_features().get("avx512f", False)
+    module, lanes = ir.Module(), 8
+    if fast:
+        declare_fast_ldexp(module)
+    code = Code(module, "apply", [PTR, PTR, PTR])
+    result, x, n = code.args
+    element, integer = scalar_type(dtype), ir.IntType(width)
+    code.store(MATH["ldexp"](code, code.load(x, element, lanes), code.load(n, integer, lanes)), result)
+    code.ret()
+    loaded = Loaded(object_code(str(module)))
+    apply = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(loaded.address("apply"))
+    random = np.random.default_rng(0)
+    numbers = np.concatenate([corners(dtype), random.uniform(-2, 2, 28).astype(dtype)])
+    for exponent in (
+        *range(-2200, 2200, 67),
+        *range(-200, -90, 7),
+        -1074,
+        -1075,
+        -149,
+        -150,
+        -2098,
+        2098,
+        -(2**31),
+        2**31 - 1,
+    ):
+        n = np.full(lanes, exponent, f"i{width // 8}")
+        for start in range(0, len(numbers), lanes):
+            x = np.ascontiguousarray(numbers[start : start + lanes])
+            y = np.empty_like(x)
+            apply(y.ctypes.data, x.ctypes.data, n.ctypes.data)
+            with np.errstate(all="ignore"):
+                assert np.array_equal(y, np.ldexp(x, n), equal_nan=True), (x, exponent)
 
 
 @pytest.mark.parametrize(

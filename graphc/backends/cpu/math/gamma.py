@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphc.backends.cpu.math.constants import constant, fitted
 from graphc.backends.cpu.math.half_turns import cot_pi, sin_pi
 from graphc.backends.cpu.math.logarithm import log
@@ -28,24 +30,42 @@ def gammaln(x: Number) -> Number:
     return unless_rare(reflects, easy, reflected)
 
 
-def _gammaln_right(x: Number) -> Number:
-    """log|Γ(x)| for x ≥ −½."""
-    low, unit = x < 0.5, x < 1.5
-    # log Γ(2 + t) = t·Q(t); x = 2 + t + k reaches |t| ≤ ½ with the product of k factors.
-    factors = low.where(abs(x * (x + 1.0)), unit.where(x, 1.0))
-    t = low.where(x, unit.where(x - 1.0, x - 2.0))
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """x = 2 + t + k with |t| ≤ ½: Γ(x) is Γ(2 + t) times `factors`, or over them where `divides`."""
+
+    t: Number
+    factors: Number
+    divides: Number
+
+
+def shifted(x: Number) -> Shifted:
+    """For −½ ≤ x < 7.5; t is exact, so that log Γ keeps its relative accuracy at 1 and 2."""
+    low, divides = x < 0.5, x < 1.5
+    factors = low.where(x * (x + 1.0), divides.where(x, 1.0))
+    t = low.where(x, divides.where(x - 1.0, x - 2.0))
     for k in range(1, STIRLING_FROM - 2):
         beyond = x >= k + 1.5
         factors = beyond.where(factors * (x - float(k)), factors)
         t = beyond.where(x - float(k + 2), t)
-    large = x >= STIRLING_FROM - 0.5
-    logarithm = log(large.where(x, factors))
-    centre = polynomial(t, fitted("gammaln", x)) * t
-    below = centre + unit.where(-logarithm, logarithm)
+    return Shifted(t, factors, divides)
+
+
+def stirling_series(x: Number) -> Number:
+    """log Γ(x) − ((x − ½)·log x − x + ½·log 2π) for x ≥ 7.5."""
     inverse = 1.0 / x
-    series = polynomial(inverse * inverse, fitted("stirling", x)) * inverse
-    above = fma(x - 0.5, logarithm - 1.0, series + (constant("half_log_2pi", x) - 0.5))
-    return large.where(above, below)
+    return polynomial(inverse * inverse, fitted("stirling", x)) * inverse
+
+
+def _gammaln_right(x: Number) -> Number:
+    """log|Γ(x)| for x ≥ −½."""
+    parts = shifted(x)
+    large = x >= STIRLING_FROM - 0.5
+    logarithm = log(large.where(x, abs(parts.factors)))
+    centre = polynomial(parts.t, fitted("gammaln", x)) * parts.t
+    below = centre + parts.divides.where(-logarithm, logarithm)
+    constant_part = stirling_series(x) + (constant("half_log_2pi", x) - 0.5)
+    return large.where(fma(x - 0.5, logarithm - 1.0, constant_part), below)
 
 
 def digamma(x: Number) -> Number:

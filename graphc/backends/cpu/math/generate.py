@@ -172,6 +172,7 @@ FITS = (
     Fit("erfcx", erfcx_mapped, -1, 1, 1.0),
     *(Fit(f"erfinv_{i}", erfinv_mapped(i), -1, 1, 0.3, single=False) for i in range(4)),
     Fit("gammaln", lambda t: mp.loggamma(2 + t) / t, -0.5, 0.5, 1.0, single=False),
+    Fit("gamma", lambda t: mp.gamma(2 + t), -0.5, 0.5, 1.0, single=False),
     Fit("stirling", stirling, 0, 1 / 56, 0.05, single=False),
     Fit("digamma", digamma_rest, 0, 1 / 64, 0.01, single=False),
     Fit("trigamma", trigamma_rest, 0, 1 / 64, 0.02, single=False),

@@ -14,6 +14,7 @@ from graphc.backends.cpu.math import (
     error_function,
     exponential,
     gamma,
+    gamma_function,
     half_turns,
     hyperbolic,
     inverse_error_function,
@@ -24,6 +25,7 @@ from graphc.backends.cpu.math import (
     power,
     remainder,
     rounding,
+    scale,
     trigonometric,
 )
 from graphc.backends.cpu.math.number import Number, sqrt
@@ -120,6 +122,8 @@ MATH: Final[dict[str, Writer]] = {
     "ndtri": outlined(widened(inverse_error_function.ndtri)),
     # the gamma function and Bessel functions
     "gammaln": outlined(widened(gamma.gammaln)),
+    "gamma": outlined(widened(gamma_function.gamma)),
+    "psi": outlined(widened(gamma.digamma)),
     "digamma": outlined(widened(gamma.digamma)),
     "trigamma": outlined(widened(gamma.trigamma)),
     "i0": outlined(bessel.i0),
@@ -132,6 +136,7 @@ MATH: Final[dict[str, Writer]] = {
     "trunc": inline(rounding.intrinsic("trunc")),
     "rint": inline(rounding.intrinsic("rint")),
     "fabs": inline(rounding.intrinsic("fabs")),
+    "ldexp": scale.ldexp,
     "copysign": inline(rounding.intrinsic("copysign")),
     "sign": inline(rounding.sign),
     "heaviside": inline(rounding.heaviside),
