@@ -96,10 +96,17 @@ class KernelBuilder:
 
     @contextmanager
     def loop(
-        self, axis: k.Axis, kind: k.LoopKind, part_of: k.Axis | None = None, share: Dim = 0
+        self,
+        axis: k.Axis,
+        kind: k.LoopKind,
+        part_of: k.Axis | None = None,
+        share: Dim = 0,
+        *,
+        first: k.Value | None = None,
+        end: k.Value | None = None,
     ) -> Iterator[k.Loop]:
         """Statements made inside go into the loop, unless they are invariant."""
-        loop = k.Loop(axis, kind, part_of=part_of, share=share)
+        loop = k.Loop(axis, kind, part_of=part_of, share=share, first=first, end=end)
         with self._scope(loop.body):
             self._axes[axis] = self.depth
             yield loop

@@ -151,7 +151,9 @@ class Loop:
     """`for axis in range(extent)`; a `lanes` loop runs several iterations at once.
 
     The iterations of a `parallel` loop are tasks in any order. A loop that is `part_of` such a task
-    runs its iterations number task · share up to (task + 1) · share only.
+    runs its iterations number task · share up to (task + 1) · share only. With `first` and `end`, values
+    between 0 and the extent, `for axis in range(first, end)`; then `end` may be less than `first`. A serial
+    loop breaks after an iteration in which `stop` holds.
     """
 
     axis: Axis
@@ -161,6 +163,9 @@ class Loop:
     carries: list[Carry] = field(default_factory=list)
     part_of: Axis | None = None
     share: Dim = 0
+    first: Value | None = None
+    end: Value | None = None
+    stop: Value | None = None
 
 
 @dataclass(eq=False)

@@ -98,9 +98,13 @@ class KernelEmitter(Memory):
         return f"{self.name}.{what}{self.parts}"
 
     def bounds(self, s: k.Loop) -> tuple[ir.Value, ir.Value] | None:
-        """The iterations of a loop that is divided among tasks: those of the current task."""
+        """The iterations of a loop that runs over a part of its extent only."""
         if s.part_of is None:
-            return None
+            if s.first is None and s.end is None:
+                return None
+            values = self.frame.values
+            end = values[s.end] if s.end is not None else self.size(s.axis.extent)
+            return (values[s.first] if s.first is not None else i64(0)), end
         b, extent = self.code.b, self.size(s.axis.extent)
         share = b.mul(self.size(s.share), self.frame.axes[s.part_of])
         first = b.select(b.icmp_signed("<", share, extent), share, extent)
@@ -134,7 +138,9 @@ class KernelEmitter(Memory):
             return results
 
         start, end = self.bounds(s) or (0, extent)
-        results = code.loop(end, body, initial, start=start, name=s.axis.name)
+        stop = s.stop
+        leave = (lambda: values[stop]) if stop is not None else None
+        results = code.loop(end, body, initial, start=start, name=s.axis.name, leave=leave)
         for f, value in zip(s.folds, results, strict=False):
             values[f.result] = value
         for c, value in zip(s.carries, results[len(s.folds) :], strict=True):

@@ -111,6 +111,7 @@ def values_used(body: Sequence[k.Statement]) -> set[k.Value]:
             case k.Loop():
                 used.update(f.value for f in s.folds)
                 used.update(v for c in s.carries for v in (c.initial, c.following))
+                used.update(v for v in (s.first, s.end, s.stop) if v is not None)
             case k.Matmul():
                 for operand in (s.left, s.right):
                     used.update(v for v, _ in operand.index.dynamic)

@@ -345,10 +345,12 @@ class Code:
         start: int | ir.Value = 0,
         step: int = 1,
         name: str = "loop",
+        leave: Callable[[], ir.Value] | None = None,
     ) -> list[ir.Value]:
         """`for i in range(start, count, step): carry = body(i, *carry)`; returns the last carry.
 
-        A trip count known to be one is laid out flat; a run-time count may be zero.
+        A trip count known to be one is laid out flat; a run-time count may be zero. `leave`, asked at
+        the end of the body, says whether to break.
         """
         if isinstance(count, int) and isinstance(start, int):
             trips = len(range(start, count, step))
@@ -376,7 +378,10 @@ class Code:
         for phi, initial, result in zip(inside, carry, results, strict=True):
             phi.add_incoming(initial, before)
             phi.add_incoming(result, last)
-        b.cbranch(b.icmp_signed("<", following, i64(count)), head, done)
+        again = b.icmp_signed("<", following, i64(count))
+        if leave is not None:
+            again = b.and_(again, b.not_(leave()))
+        b.cbranch(again, head, done)
         b.position_at_end(done)
         if known:
             return results

@@ -8,11 +8,26 @@ from typing import TypeAlias
 from graphc.ir.graph import AbstractOp, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
+from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
+from graphc.lower.opaque.scatter import scatter
+from graphc.lower.opaque.sorting import argsort, searchsorted, sort
 from graphc.lower.writer import ErrorTable
+from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
+from graphc.ops.gather import ScatterAdd, ScatterSet
+from graphc.ops.sort import ArgSort, SearchSorted, Sort
 
 # (builder, node, operand buffers, result buffers, errors) -> scratch buffers the kernel needs
 Emit: TypeAlias = Callable[
     [KernelBuilder, Node, Sequence[k.Buffer], Sequence[k.Buffer], ErrorTable], list[k.Buffer]
 ]
 
-OPAQUE: dict[type[AbstractOp], Emit] = {}
+OPAQUE: dict[type[AbstractOp], Emit] = {
+    ScatterAdd: scatter,
+    ScatterSet: scatter,
+    CumSum: cumulative,
+    CumProd: cumulative,
+    LinearRecurrence: linear_recurrence,
+    Sort: sort,
+    ArgSort: argsort,
+    SearchSorted: searchsorted,
+}
