@@ -69,7 +69,7 @@ def _stop(leaf: Any) -> Any:
     if not isinstance(leaf, Tracer):
         return leaf
     stopped = apply(StopGradient(), leaf)
-    return Tracer(stopped.trace, stopped.node, leaf.weak)
+    return Tracer(stopped.owner, stopped.node, leaf.weak)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ class _Recorded:
 
 
 def _with_weak(value: Tracer, weak: type | None) -> Tracer:
-    return Tracer(value.trace, value.node, weak)
+    return Tracer(value.owner, value.node, weak)
 
 
 def _remembered(make: Callable[..., T]) -> Callable[..., T]:

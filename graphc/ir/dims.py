@@ -8,9 +8,12 @@ holds for zero as well.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from graphc.errors import ParseError, ShapeError
 
@@ -43,7 +46,9 @@ class SymbolicDim:
 
     terms: tuple[tuple[Monomial, int], ...]
 
-    def __add__(self, other: Dim) -> Dim:
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer | SymbolicDim):
+            return _as_number(self, other, operator.add)
         terms = dict(self.terms)
         for monomial, coefficient in _terms(other):
             terms[monomial] = terms.get(monomial, 0) + coefficient
@@ -54,13 +59,15 @@ class SymbolicDim:
     def __neg__(self) -> Dim:
         return self * -1
 
-    def __sub__(self, other: Dim) -> Dim:
+    def __sub__(self, other: Any) -> Any:
         return self + (-other)
 
-    def __rsub__(self, other: Dim) -> Dim:
+    def __rsub__(self, other: Any) -> Any:
         return (-self) + other
 
-    def __mul__(self, other: Dim) -> Dim:
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer | SymbolicDim):
+            return _as_number(self, other, operator.mul)
         terms: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
@@ -70,21 +77,55 @@ class SymbolicDim:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Dim) -> Dim:
+    def __floordiv__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer | SymbolicDim):
+            return _as_number(self, other, operator.floordiv)
         exact = _exact_quotient(self, other)
         return exact if exact is not None else _atom(Quotient(self, other))
 
-    def __rfloordiv__(self, other: int) -> Dim:
+    def __rfloordiv__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer):
+            return _as_number(self, other, lambda a, b: b // a)
         return 0 if other == 0 else _atom(Quotient(other, self))
 
-    def __mod__(self, other: Dim) -> Dim:
+    def __mod__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer | SymbolicDim):
+            return _as_number(self, other, operator.mod)
         return 0 if _exact_quotient(self, other) is not None else _atom(Quotient(self, other, True))
 
-    def __rmod__(self, other: int) -> Dim:
+    def __rmod__(self, other: Any) -> Any:
+        if not isinstance(other, int | np.integer):
+            return _as_number(self, other, lambda a, b: b % a)
         return _atom(Quotient(other, self, True))
+
+    # What is not a polynomial in sizes with integer coefficients is an ordinary number of the program.
+
+    def __truediv__(self, other: Any) -> Any:
+        return _as_number(self, other, operator.truediv)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _as_number(self, other, lambda a, b: b / a)
+
+    def __pow__(self, other: Any) -> Any:
+        if isinstance(other, int) and other >= 0:
+            return product((self,) * other)
+        return _as_number(self, other, operator.pow)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _as_number(self, other, lambda a, b: b**a)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
+        known = (as_number(a) if isinstance(a, SymbolicDim) else a for a in args)
+        return getattr(ufunc, method)(*known, **options)
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         return evaluate(self, sizes)
+
+    def __float__(self) -> float:
+        raise ShapeError(
+            f"the size {self} is symbolic and has no number while tracing; "
+            "compute with it directly, or with np.sqrt instead of math.sqrt"
+        )
 
     def __index__(self) -> int:
         raise ShapeError(
@@ -116,6 +157,23 @@ class SymbolicDim:
 
 
 Dim: TypeAlias = int | SymbolicDim
+
+# How the tracer turns a size into a number of the program; it sets this when it is imported.
+number_maker: list[Callable[[SymbolicDim], Any]] = []
+
+
+def as_number(dim: SymbolicDim) -> Any:
+    """The size as a number of the program that is being traced."""
+    if not number_maker:
+        raise ShapeError(f"the size {dim} is symbolic and has no number outside a traced function")
+    return number_maker[0](dim)
+
+
+def _as_number(dim: SymbolicDim, other: Any, function: Callable[[Any, Any], Any]) -> Any:
+    """function(dim, other) for a Python number; other types of operands know what to do themselves."""
+    if not isinstance(other, int | float | np.number | SymbolicDim):
+        return NotImplemented
+    return function(as_number(dim), as_number(other) if isinstance(other, SymbolicDim) else other)
 
 
 def symbol(name: str) -> SymbolicDim:

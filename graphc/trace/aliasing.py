@@ -51,20 +51,20 @@ ARGUMENT = Argument()
 def refresh(x: Tracer) -> None:
     """Reads a view again where its base was written since it was read last."""
     chain = [x]
-    while isinstance(chain[-1].alias, View) and chain[-1].seen != chain[-1].trace.writes:
+    while isinstance(chain[-1].alias, View) and chain[-1].seen != chain[-1].owner.writes:
         chain.append(chain[-1].alias.base)
     for tracer in reversed(chain):
         match tracer.alias:
-            case View(base=base, ops=ops) if tracer.seen != tracer.trace.writes:
+            case View(base=base, ops=ops) if tracer.seen != tracer.owner.writes:
                 node = base.node_
                 for op in ops:
-                    node = read(tracer.trace, op, node)
+                    node = read(tracer.owner, op, node)
                 tracer.node_ = node
             case Element(array=array, index=index) if tracer.node_ is array:
-                flat = read(tracer.trace, Reshape((array.array_type.size,)), array)
-                one = read(tracer.trace, Slice((index,), (1,), (1,)), flat)
-                tracer.node_ = read(tracer.trace, Reshape(()), one)
-        tracer.seen = tracer.trace.writes
+                flat = read(tracer.owner, Reshape((array.array_type.size,)), array)
+                one = read(tracer.owner, Slice((index,), (1,), (1,)), flat)
+                tracer.node_ = read(tracer.owner, Reshape(()), one)
+        tracer.seen = tracer.owner.writes
 
 
 def read(trace: Any, op: AbstractOp, node: Node) -> Node:
@@ -87,22 +87,22 @@ def view(x: Tracer, *ops: AbstractOp, readonly: bool = False) -> Tracer:
     from graphc.trace.tracer import Tracer, lift
 
     trace = current()
-    if trace is not x.trace:
+    if trace is not x.owner:
         node = lift(trace, x) if trace is not None else x.node
         for op in ops:
             node = read(trace, op, node)
-        return Tracer(trace or x.trace, node, alias=ARGUMENT)
+        return Tracer(trace or x.owner, node, alias=ARGUMENT)
     node = x.node
     for op in ops:
-        node = read(x.trace, op, node)
-    return Tracer(x.trace, node, alias=View(x, ops, readonly))
+        node = read(x.owner, op, node)
+    return Tracer(x.owner, node, alias=View(x, ops, readonly))
 
 
 def copy(x: Tracer) -> Tracer:
     """The same values in memory of their own."""
     from graphc.trace.tracer import Tracer, lift
 
-    trace = current() or x.trace
+    trace = current() or x.owner
     return Tracer(trace, lift(trace, x))
 
 
@@ -163,10 +163,10 @@ def assign(x: Tracer, node: Node) -> None:
         value = _written(base, target.alias.ops, value)
         target = base
     target.node_ = value
-    x.trace.writes += 1
+    x.owner.writes += 1
     if target is not x:
-        x.node_, x.seen = node, x.trace.writes
-    target.seen = x.trace.writes
+        x.node_, x.seen = node, x.owner.writes
+    target.seen = x.owner.writes
 
 
 def check_writable(x: Tracer) -> None:
@@ -184,7 +184,7 @@ def check_writable(x: Tracer) -> None:
                 "Work on a copy, x = x.copy(), and return it.",
             )
         )
-    if root.trace is not current():
+    if root.owner is not current():
         raise TraceError(
             located(
                 "in-place change of an array that belongs to an enclosing function",
@@ -198,7 +198,7 @@ def _written(base: Tracer, ops: tuple[AbstractOp, ...], value: Node) -> Node:
     """The new value of `base` after `value` was stored where `ops` read."""
     from graphc.trace.placing import place_node
 
-    trace = base.trace
+    trace = base.owner
     before = [base.node]
     for op in ops[:-1]:
         before.append(read(trace, op, before[-1]))

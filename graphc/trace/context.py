@@ -21,6 +21,7 @@ from graphc.ops.leaf import Input
 
 _PACKAGE = str(Path(__file__).parents[1])
 _NUMPY = str(Path(np.__file__).parent)
+_SCIPY = str(Path(np.__file__).parents[1] / "scipy")
 _local = threading.local()
 
 
@@ -91,13 +92,24 @@ def leaked(source: str | None) -> LeakedTracerError:
 
 
 def user_frame() -> FrameType | None:
-    """The innermost frame outside graphc and NumPy."""
+    """The innermost frame outside graphc, NumPy and SciPy."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(
-        (_PACKAGE, _NUMPY, "<__array_function__")
+        (_PACKAGE, _NUMPY, _SCIPY, "<__array_function__")
     ):
         frame = frame.f_back
     return frame
+
+
+def scipy_function() -> str | None:
+    """The name of the SciPy function that the user's code is in, such as `softmax`."""
+    name = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, _NUMPY, _SCIPY)):
+        if frame.f_code.co_filename.startswith(_SCIPY):
+            name = frame.f_code.co_name
+        frame = frame.f_back
+    return name
 
 
 def user_line() -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, UnsupportedError, located
 from graphc.ir.graph import Graph, Node
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
@@ -61,13 +64,35 @@ def call_graph(graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Sequence[Any]:
-    """What `function` returns. NumPy hides an error of `__float__` behind its own: raise the first one."""
+    """What `function` returns, with the errors that NumPy raises instead of ours put right."""
     try:
         return function(*arguments)
     except ValueError as error:
+        # NumPy hides an error of `__float__` behind "setting an array element with a sequence".
         if isinstance(error.__cause__, GraphcError):
             raise error.__cause__ from None
         raise
+    except TypeError as error:
+        if not str(error).startswith("loop of ufunc does not support argument"):
+            raise
+        raise UnsupportedError(
+            located(
+                f"a NumPy function of an array made by np.array([...]) of traced and plain numbers: {error}",
+                _line_of(error.__traceback__),
+                "Make the array with np.stack([...]), which is traced as a whole.",
+            )
+        ) from None
+
+
+def _line_of(traceback: TracebackType | None) -> str | None:
+    """The innermost line of the traceback, where NumPy's C code was called."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return None
+    name = traceback.tb_frame.f_code.co_filename
+    text = linecache.getline(name, traceback.tb_lineno).strip()
+    return f"{Path(name).name}:{traceback.tb_lineno}, {text}"
 
 
 def _weak(value: Any) -> Weak:

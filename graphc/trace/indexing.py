@@ -159,5 +159,5 @@ def store(ufunc: np.ufunc, out: Tracer, result: Tracer) -> None:
             f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast "
             f"shape {_text(broadcast_shapes(result.shape, out.shape))}"
         )
-    node: Node = lift(out.trace, broadcast_to(cast(result, out.dtype), out.shape))
+    node: Node = lift(out.owner, broadcast_to(cast(result, out.dtype), out.shape))
     assign(out, node)

@@ -155,7 +155,7 @@ class ArrayMethods:
     cumsum, cumprod = _through(np.cumsum), _through(np.cumprod)
     ravel, squeeze, swapaxes = _through(np.ravel), _through(np.squeeze), _through(np.swapaxes)
     round, repeat, take = _through(np.round), _through(np.repeat), _through(np.take)
-    diagonal, argsort = _through(np.diagonal), _through(np.argsort)
+    diagonal, trace, argsort = _through(np.diagonal), _through(np.trace), _through(np.argsort)
     nonzero, compress, choose = _through(np.nonzero), _through(np.compress), _through(np.choose)
     searchsorted = _through(np.searchsorted)
 

@@ -15,7 +15,7 @@ from graphc.ir.dims import SymbolicDim
 from graphc.ir.graph import Node
 from graphc.ops.view import Concatenate, Reshape
 from graphc.trace.aliasing import Element
-from graphc.trace.context import user_line_with_text
+from graphc.trace.context import scipy_function, user_line_with_text
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
 
@@ -24,6 +24,16 @@ LARGEST_OBJECT_ARRAY = 10_000
 
 def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
     """The elements of `x` as an object array, what NumPy's array constructor asks for."""
+    caller = scipy_function()
+    if caller is not None:
+        raise UnsupportedError(
+            located(
+                f"scipy's {caller} converts its arguments to concrete arrays, so it cannot be traced",
+                user_line_with_text(),
+                "Use graphc.nn.functional (softmax, log_softmax, logsumexp), a ufunc of scipy.special, or "
+                "write it with NumPy functions.",
+            )
+        )
     if dtype is not None and np.dtype(dtype) != object:
         raise TraceError(
             located(
@@ -55,7 +65,7 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
 
 def element(x: Tracer, node: Node, index: int) -> Tracer:
     """The element at a flat position, recorded when it is used."""
-    scalar = Tracer(x.trace, node, alias=Element(node, index))
+    scalar = Tracer(x.owner, node, alias=Element(node, index))
     scalar.seen = -1
     return scalar
 
@@ -114,7 +124,7 @@ def _whole(array: np.ndarray) -> Tracer | None:
         alias = value.alias if isinstance(value, Tracer) else None
         if not isinstance(alias, Element) or alias.array is not source or alias.index != index:
             return None
-    base = Tracer(first.trace, source)
+    base = Tracer(first.owner, source)
     result: Tracer = base if source.array_type.shape == array.shape else record(Reshape(array.shape), base)
     return result
 

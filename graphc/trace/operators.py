@@ -46,7 +46,7 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
     result = call_ufunc(ufunc, "__call__", operands, {})
     if not isinstance(result, Tracer):
         return result
-    return Tracer(result.trace, result.node, weak)
+    return Tracer(result.owner, result.node, weak)
 
 
 def _as_integer(operand: Any) -> Any:

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.errors import DTypeError, TraceError, UnsupportedError, located
-from graphc.ir.dims import Dim, SymbolicDim, product
+from graphc.ir.dims import Dim, SymbolicDim, number_maker, product
 from graphc.ir.finite import is_finite
-from graphc.ir.graph import AbstractOp, Node
+from graphc.ir.graph import AbstractOp, Node, topological
 from graphc.ir.types import TupleType, dtype_name, type_of
 from graphc.ops.base import AbstractTraced
-from graphc.ops.leaf import Const, Size
+from graphc.ops.leaf import Const, Input, Size
 from graphc.trace.aliasing import Alias, refresh
 from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
 from graphc.trace.methods import ArrayMethods
@@ -26,12 +26,12 @@ Weak = type | None
 class Tracer(Operators, ArrayMethods, AbstractTraced):
     """A traced array, or a traced Python scalar where `weak` is float, int or bool."""
 
-    __slots__ = ("alias", "node_", "seen", "trace", "weak")
+    __slots__ = ("alias", "node_", "owner", "seen", "weak")
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, trace: Trace, node: Node, weak: Weak = None, alias: Alias | None = None) -> None:
-        self.trace = trace
+        self.owner = trace  # the run it belongs to
         self.node_ = node  # as of the write number `seen`
         self.weak = weak
         self.alias = alias
@@ -42,7 +42,7 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     @property
     def node(self) -> Node:
         """The node that holds this value now."""
-        if self.alias is not None and self.seen != self.trace.writes:
+        if self.alias is not None and self.seen != self.owner.writes:
             refresh(self)
         return self.node_
 
@@ -72,7 +72,7 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
 
     @property
     def finite(self) -> bool:
-        return is_finite(self.node, self.trace.finite)
+        return is_finite(self.node, self.owner.finite)
 
     def __repr__(self) -> str:
         return f"<traced {self.node.type}>"
@@ -133,6 +133,12 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
         )
 
     def __bool__(self) -> bool:
+        if from_sizes(self.node):
+            self._refuse(
+                "a Python branch on a number computed from a symbolic size",
+                "Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for "
+                "a choice, or trace with fixed sizes.",
+            )
         self._refuse(
             f"a Python branch on the traced value {self.node.type}",
             "Use np.where(condition, a, b), graphc.cond / graphc.while_loop, or make the argument "
@@ -170,6 +176,12 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
         )
 
 
+def from_sizes(node: Node) -> bool:
+    """Whether a value depends on sizes only, not on data."""
+    leaves = [n for n in topological([node]) if not n.args]
+    return any(isinstance(n.op, Size) for n in leaves) and not any(isinstance(n.op, Input) for n in leaves)
+
+
 def record(op: AbstractOp, *args: Any) -> Any:
     """`op(*args)` in the innermost trace; several results come back as a tuple."""
     trace = current()
@@ -187,12 +199,12 @@ def record(op: AbstractOp, *args: Any) -> Any:
 def lift(trace: Trace, value: Any) -> Node:
     """The node of `trace` that holds `value`: its own, a captured outside value, or a constant."""
     if isinstance(value, Tracer):
-        if value.trace is trace:
+        if value.owner is trace:
             return value.node
-        if not value.trace.open or not value.trace.encloses(trace):
+        if not value.owner.open or not value.owner.encloses(trace):
             raise leaked(user_line_with_text())
         node = value.node
-        return trace.capture(id(node), Tracer(value.trace, node, value.weak), node.array_type)
+        return trace.capture(id(node), Tracer(value.owner, node, value.weak), node.array_type)
     if isinstance(value, SymbolicDim):
         return trace.builder.add(Size(value))
     if isinstance(value, np.ndarray) and value.dtype == object:
@@ -226,7 +238,7 @@ def as_tracer(value: Any) -> Tracer:
     trace = current()
     if trace is None:
         raise leaked(user_line_with_text())
-    if isinstance(value, Tracer) and value.trace is trace:
+    if isinstance(value, Tracer) and value.owner is trace:
         return value
     weak: Weak = None
     if isinstance(value, Tracer):
@@ -236,3 +248,6 @@ def as_tracer(value: Any) -> Tracer:
     elif isinstance(value, SymbolicDim):
         weak = int
     return Tracer(trace, lift(trace, value), weak)
+
+
+number_maker[:] = [as_tracer]  # arithmetic with sizes that leaves the integers continues on traced values

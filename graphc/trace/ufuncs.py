@@ -205,7 +205,7 @@ def cast(x: Any, dtype: Any) -> Any:
         return as_tracer(np.asarray(x, dtype))
     x = as_tracer(x)
     if x.dtype == dtype:
-        return x if x.weak is None else Tracer(x.trace, x.node)
+        return x if x.weak is None else Tracer(x.owner, x.node)
     return record(Cast(dtype), x)
 
 

@@ -56,7 +56,7 @@ def _same(value: Any, default: Any) -> bool:
 def strong(x: Any) -> Tracer:
     """`x` as a traced array: a Python scalar takes its default dtype, as in np.asarray(x)."""
     tracer = as_tracer(x)
-    return tracer if tracer.weak is None else Tracer(tracer.trace, tracer.node)
+    return tracer if tracer.weak is None else Tracer(tracer.owner, tracer.node)
 
 
 def constant(array: Any, dtype: Any = None) -> Tracer:

@@ -24,7 +24,7 @@ def dims_of(shape: Any) -> tuple[Dim, ...]:
 def filled(shape: Any, value: Any, dtype: Any) -> Tracer:
     """An array of `shape` that holds `value` everywhere."""
     scalar = cast(value, dtype) if isinstance(value, Tracer) else constant(value, dtype)
-    result: Tracer = broadcast_to(Tracer(scalar.trace, scalar.node), dims_of(shape))
+    result: Tracer = broadcast_to(Tracer(scalar.owner, scalar.node), dims_of(shape))
     return result
 
 

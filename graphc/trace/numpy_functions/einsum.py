@@ -134,7 +134,7 @@ def _evaluate(tracers: list[Tracer], subscripts: Subscripts) -> Tracer:
     kept = missing + kept
     x = np.transpose(x, tuple(kept.index(label) for label in subscripts.out))  # type: ignore
     result: Tracer = broadcast_to(x, tuple(sizes[label] for label in subscripts.out))
-    return Tracer(result.trace, result.node)
+    return Tracer(result.owner, result.node)
 
 
 def _sizes(tracers: list[Tracer], operands: tuple[Labels, ...]) -> dict[int, Dim]:

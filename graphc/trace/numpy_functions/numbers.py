@@ -18,7 +18,7 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = strong(a)
     if x.dtype.kind in "iu":
         if decimals >= 0:
-            return finish(Tracer(x.trace, x.node), out)
+            return finish(Tracer(x.owner, x.node), out)
         unit = 10**-decimals
         return finish(cast(np.rint(cast(x, np.float64) / unit) * unit, x.dtype), out)
     if x.dtype == np.bool_:

@@ -65,7 +65,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
 def _constant(x: Tracer, widths: list[tuple[Any, Any]], values: Any) -> Tracer:
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
     if shape == x.shape:
-        return Tracer(x.trace, x.node)
+        return Tracer(x.owner, x.node)
     zero = (
         not isinstance(values, Tracer) and np.all(np.asarray(values) == 0) and not np.any(np.signbit(values))
     )

@@ -20,7 +20,7 @@ from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast
 
 def reduced(op: type[AbstractReduction], x: Tracer, axes: tuple[int, ...], keepdims: Any = False) -> Tracer:
     """`op` over `axes` of x; nothing to do over no axes."""
-    result: Tracer = record(op(axes), x) if axes else Tracer(x.trace, x.node)  # type: ignore[call-arg]
+    result: Tracer = record(op(axes), x) if axes else Tracer(x.owner, x.node)  # type: ignore[call-arg]
     if keepdims is True or (keepdims is not NO_VALUE and keepdims):
         shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
         result = reshaped(result, shape)
@@ -29,7 +29,7 @@ def reduced(op: type[AbstractReduction], x: Tracer, axes: tuple[int, ...], keepd
 
 def reshaped(x: Tracer, shape: tuple[Dim, ...]) -> Tracer:
     """x with `shape`, in memory of its own."""
-    return Tracer(x.trace, x.node) if x.shape == shape else record(Reshape(shape), x)
+    return Tracer(x.owner, x.node) if x.shape == shape else record(Reshape(shape), x)
 
 
 def masked(x: Tracer, mask: Any, neutral: Any) -> Tracer:

@@ -111,7 +111,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     refuse("nan_to_num", copy=(copy, True))
     value = strong(x)
     if value.dtype.kind != "f":
-        return Tracer(value.trace, value.node)
+        return Tracer(value.owner, value.node)
     limits = np.finfo(value.dtype)
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf

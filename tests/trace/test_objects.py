@@ -1,0 +1,193 @@
+"""np.array([...]) of traced values, and object arrays of traced scalars, become traced arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special
+
+from graphc.errors import ShapeError, TraceError, UnsupportedError
+from tests.helpers import check, record
+
+RNG = np.random.default_rng(11)
+X = RNG.normal(size=(3, 4))
+T = np.float64(0.7)
+
+
+def message(function, *types) -> str:
+    with pytest.raises((TraceError, UnsupportedError, ShapeError)) as caught:
+        record(function, *types)
+    return str(caught.value)
+
+
+def line(function, offset: int = 1) -> str:
+    return f"test_objects.py:{function.__code__.co_firstlineno + offset}"
+
+
+def test_scalars_become_a_vector() -> None:
+    check(lambda x, t: np.array([x * np.cos(t), x * np.sin(t)]), np.float64(2.0), T)
+
+
+def test_scalars_and_numbers_become_a_matrix() -> None:
+    check(
+        lambda t: np.array([[np.cos(t), -np.sin(t), 0], [np.sin(t), np.cos(t), 0], [0, 0, 1]]) @ np.ones(3), T
+    )
+
+
+def test_rows_become_a_matrix_without_taking_them_apart() -> None:
+    check(lambda x: np.array([x[0], x[2]]), X)
+    graph = record(lambda x: np.array([x, x]), "f64[1000]").graph
+    assert sum(1 for _ in graph) == 3
+
+
+def test_object_arrays_take_part_in_arithmetic_and_functions() -> None:
+    check(lambda t, x: np.array([t * 2, 1.0, t, t]) + x, T, X)
+    check(lambda t: np.sum(np.array([t, t * 2])), T)
+    check(lambda t: np.sin(np.array([t, t * 2])) * 3, T)
+    check(lambda t: np.dot(np.array([t, 1.0]), np.array([2.0, t])), T)
+    check(lambda t: np.exp(np.stack([t, 1.0])) @ np.array([[t, 1.0], [0.0, t]]), T)
+
+
+def test_asarray_of_a_traced_vector_keeps_its_meaning() -> None:
+    check(lambda x: np.asarray(x) * 2 + np.asarray(x)[0], X)
+    check(lambda x: np.sum(np.asarray(x)), X[0])
+
+
+def test_lists_of_traced_values_are_arguments_of_numpy_functions() -> None:
+    check(lambda t: np.concatenate([[t, 1.0], np.stack([t, t])]), T)
+    check(lambda x, t: x @ [t, 1.0, 2.0, t], X, T)
+    check(lambda t: np.linalg.norm(np.stack([t, 2 * t])), T)
+
+
+def test_mixed_dtypes_promote_as_in_numpy() -> None:
+    check(lambda a, b: np.stack([a, b]), np.float32(1.5), np.int64(2))
+    traced = record(lambda a, b: np.array([a, b]), "f32", "i64")
+    assert str(traced.results[0].type) == "f64[2]"
+
+
+def test_functions_of_object_arrays_with_plain_numbers_name_stack() -> None:
+    def f(t):
+        return np.exp(np.array([t, 1.0]))
+
+    assert message(f, "f64") == (
+        "a NumPy function of an array made by np.array([...]) of traced and plain numbers: loop of ufunc "
+        "does not support argument 1 of type float which has no callable exp method\n"
+        f"  at {line(f)}, return np.exp(np.array([t, 1.0]))\n"
+        "  Make the array with np.stack([...]), which is traced as a whole."
+    )
+
+
+def test_ragged_rows_are_refused() -> None:
+    def f(x):
+        return np.add([x[0], x[0, 1:]], x)
+
+    assert message(f, "f64[3, 4]") == (
+        "an array of rows with different shapes: (4), (3)\n"
+        f"  at {line(f)}, return np.add([x[0], x[0, 1:]], x)\n"
+        "  All elements of np.array([...]) need one shape; pad them, or use np.concatenate."
+    )
+
+
+def test_too_many_scalars_are_refused() -> None:
+    def f(x):
+        return np.array([x, x])
+
+    assert message(f, "f64[20000]") == (
+        "an array of 20000 separate traced scalars, more than 10000\n"
+        f"  at {line(f)}, return np.array([x, x])\n"
+        "  Build it from whole arrays with np.stack or np.concatenate."
+    )
+
+
+def test_symbolic_sizes_are_refused() -> None:
+    def f(x):
+        return np.array([x, x])
+
+    assert message(f, "f64[N]") == (
+        "np.array or np.asarray of f64[N], whose size is symbolic\n"
+        f"  at {line(f)}, return np.array([x, x])\n"
+        "  Use the array itself, np.copy(x), or np.stack([...])."
+    )
+
+
+def test_a_concrete_dtype_is_refused() -> None:
+    def f(x):
+        return np.asarray(x, dtype=float)
+
+    assert message(f, "f64[3]") == (
+        "conversion of the traced value f64[3] to a concrete array of float64\n"
+        f"  at {line(f)}, return np.asarray(x, dtype=float)\n"
+        "  Use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without dtype to build "
+        "arrays, np.zeros_like(x) or graphc.zeros instead of filling a concrete array."
+    )
+
+
+def test_filling_a_concrete_array_is_refused() -> None:
+    def f(x):
+        out = np.zeros(3)
+        out[0] = x[0]
+        return out
+
+    assert "np.zeros_like(x) or graphc.zeros instead of filling a concrete array" in message(f, "f64[3]")
+
+
+def test_scipy_functions_that_convert_are_refused_at_the_users_line() -> None:
+    def f(x):
+        return scipy.special.softmax(x)
+
+    assert message(f, "f64[3]") == (
+        "scipy's softmax converts its arguments to concrete arrays, so it cannot be traced\n"
+        f"  at {line(f)}, return scipy.special.softmax(x)\n"
+        "  Use graphc.nn.functional (softmax, log_softmax, logsumexp), a ufunc of scipy.special, or write "
+        "it with NumPy functions."
+    )
+
+
+def test_uncovered_functions_are_named() -> None:
+    def f(x):
+        return np.fft.fft(x)
+
+    assert message(f, "f64[3]") == (
+        "graphc cannot trace numpy.fft.fft\n"
+        f"  at {line(f)}, return np.fft.fft(x)\n"
+        "  See the list of covered functions in docs/coverage.md, or write it with covered ones."
+    )
+
+
+def test_uncovered_keyword_values_are_named() -> None:
+    def f(x):
+        return np.quantile(x, 0.5, method="hazen")
+
+    assert message(f, "f64[3]").startswith("graphc cannot trace numpy.quantile with method='hazen'\n")
+
+
+def test_functions_whose_shape_depends_on_the_data_name_a_remedy() -> None:
+    def f(x):
+        return np.unique(x)
+
+    assert message(f, "f64[3]") == (
+        "numpy.unique: the shape of its result depends on the data\n"
+        f"  at {line(f)}, return np.unique(x)\n"
+        "  Use np.sort(x), whose neighbours differ where a new value starts."
+    )
+
+
+def test_arithmetic_with_symbolic_sizes_stays_exact() -> None:
+    for n in (2, 5):
+        x = RNG.normal(size=n)
+        check(lambda x: x * (x.shape[0] * 0.5), x, types=["f64[N]"])
+        check(lambda x: x / np.sqrt(x.shape[0]) + 1 / x.shape[0], x, types=["f64[N]"])
+        check(lambda x: x * x.shape[0] ** 2 - x.shape[0] / 2, x, types=["f64[N]"])
+        check(lambda x: np.arange(x.shape[0], like=x) * x, x, types=["f64[N]"])
+
+
+def test_a_range_of_symbolic_length_names_like() -> None:
+    def f(x):
+        return np.arange(x.shape[0]) * x
+
+    assert message(f, "f64[N]") == (
+        "a Python branch on a number computed from a symbolic size: its value is not known while tracing\n"
+        f"  at {line(f)}, return np.arange(x.shape[0]) * x\n"
+        "  Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for a "
+        "choice, or trace with fixed sizes."
+    )
