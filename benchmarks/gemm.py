@@ -4,7 +4,7 @@
 
 Every figure is the fastest of many short runs, taken in turn with NumPy's and the peak's, so that other
 load on the machine disturbs all alike. Columns: GFLOP/s here, of NumPy, their ratio, share of the peak,
-milliseconds to compile.
+milliseconds to compile, all in processor time.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ def compiled(case: Case) -> tuple[Callable[[int], None], Callable[[], object], f
     """(run the product `count` times, NumPy's product, milliseconds to compile)."""
     a = matrix(case.m, case.k, case.dtype, case.layout[0] == "t")
     b = matrix(case.k, case.n, case.dtype, case.layout[1] == "t")
-    start = time.perf_counter()
+    start = time.thread_time()
     module, shape = emit_repeated(case, a, b)
     loaded = Loaded(object_code(str(module)))
-    compile_time = (time.perf_counter() - start) * 1e3
+    compile_time = (time.thread_time() - start) * 1e3
     types = [ctypes.c_int64, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 9, ctypes.c_void_p]
     function = ctypes.CFUNCTYPE(None, *types)(loaded.address("repeat"))
     out = np.empty((case.m, case.n), case.dtype)
@@ -135,17 +135,18 @@ def peak(dtype: type) -> Callable[[], float]:
     values = np.zeros(lanes * (CHAINS + 2), dtype)
 
     def measure(_keep: object = loaded) -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         function(values.ctypes.data, STEPS)
-        return STEPS * CHAINS * lanes * 2 / (time.perf_counter() - start) / 1e9
+        return STEPS * CHAINS * lanes * 2 / (time.thread_time() - start) / 1e9
 
     return measure
 
 
 def fastest(run: Callable[[], object], count: int) -> float:
-    start = time.perf_counter()
+    """Seconds of this thread for one of `count` repetitions; time lost to other processes does not count."""
+    start = time.thread_time()
     run()
-    return (time.perf_counter() - start) / count
+    return (time.thread_time() - start) / count
 
 
 def measured(case: Case, peak_of: Callable[[], float], rounds: int) -> str:

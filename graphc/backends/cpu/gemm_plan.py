@@ -58,7 +58,6 @@ class Plan:
 
 
 UNKNOWN = 512  # the size assumed for a dimension known only at run time
-MULTIPLE_OF_ALL_HEIGHTS = 720720  # of 1 to 16: an unknown number of rows favours no tile
 ROWS_FOR_PACKING = 384  # below that, copying a large B costs more than reading it with gaps
 
 
@@ -127,7 +126,7 @@ def _register_tile(
 
     limits: the least number of vectors (where there are as many), the greatest number of rows.
     """
-    m, n = shape.m or MULTIPLE_OF_ALL_HEIGHTS, shape.n or 4096
+    m, n = shape.m or UNKNOWN, shape.n or 4096
     vectors = max(1, -(-n // lanes))
 
     def cycles(tile: tuple[int, int]) -> tuple[float, int]:
@@ -136,15 +135,20 @@ def _register_tile(
         # Further kernels for the last rows or columns must earn their compile time.
         return total * (1 + 0.01 * len(heights)) * (1 + 0.03 * len(widths)), -tile[0]
 
-    return min(_candidates(m, vectors, limits, registers), key=cycles)
+    tiles = _candidates(shape.m, vectors, limits, registers)
+    return min(tiles, key=cycles)
 
 
-def _candidates(m: int, vectors: int, limits: tuple[int, int], registers: int) -> Iterator[tuple[int, int]]:
+def _candidates(
+    m: int | None, vectors: int, limits: tuple[int, int], registers: int
+) -> Iterator[tuple[int, int]]:
     narrowest, tallest = limits
+    # Batches that come at run time are mostly powers of two.
+    heights = (1, 2, 4, 8, 16) if m is None else range(1, max(m, 1) + 1)
     for width in range(min(vectors, narrowest), min(vectors, 8 if m == 1 else 4) + 1):
-        for height in range(1, min(max(m, 1), tallest) + 1):
+        for height in heights:
             # The operands need a register per vector and one for the broadcast scalar.
-            if height * width + width + 1 <= registers:
+            if height <= tallest and height * width + width + 1 <= registers:
                 yield height, width
 
 
