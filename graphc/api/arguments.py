@@ -5,12 +5,15 @@ from __future__ import annotations
 import array
 import enum
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from graphc.backends.base import ArgumentKind
 from graphc.errors import ArgumentError, DonationError, located
@@ -19,17 +22,28 @@ from graphc.ops.base import AbstractTraced
 from graphc.trace.context import leaked, user_line_with_text
 
 _SUPPORTED = frozenset(DTYPE_NAMES.values())
-_PYTHON_KINDS: dict[type, ArgumentKind] = {float: "python float", int: "python int", bool: "python bool"}
-_PYTHON_DTYPES = {float: np.dtype(np.float64), int: np.dtype(np.int64), bool: np.dtype(np.bool_)}
 _INT64 = np.iinfo(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Leaf:
-    """What is known of a traced argument before the call: part of the specialisation's key."""
+    """What is known of a traced argument before the call: part of the specialisation's key.
+
+    Made by `leaf_of` only: equal leaves are one object, so that comparing and hashing keys costs little.
+    """
 
     kind: ArgumentKind
     type: ArrayType
+
+
+_making = threading.Lock()
+_leaves: WeakValueDictionary[tuple[ArgumentKind, ArrayType], Leaf] = WeakValueDictionary()
+
+
+def leaf_of(kind: ArgumentKind, type_: ArrayType) -> Leaf:
+    """The leaf of this kind and type."""
+    with _making:
+        return _leaves.setdefault((kind, type_), Leaf(kind, type_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +82,59 @@ class _SupportsArray(Protocol):
 
 
 @functools.lru_cache(4096)
-def _leaf(kind: ArgumentKind, dtype: np.dtype, shape: tuple[int, ...]) -> Leaf:
-    return Leaf(kind, ArrayType(dtype, shape))
+def _array_leaf(dtype: np.dtype, shape: tuple[int, ...]) -> Leaf | None:
+    """The leaf of an array; None if graphc does not compute with its dtype."""
+    return leaf_of("array", ArrayType(dtype, shape)) if dtype in _SUPPORTED and dtype.isnative else None
+
+
+@functools.lru_cache(64)
+def _scalar_leaf(dtype: np.dtype) -> Leaf | None:
+    """The same for a NumPy scalar."""
+    return leaf_of("numpy scalar", ArrayType(dtype)) if dtype in _SUPPORTED else None
+
+
+_NUMBER_LEAVES: dict[type, Leaf] = {
+    float: leaf_of("python float", ArrayType(np.dtype(np.float64))),
+    int: leaf_of("python int", ArrayType(np.dtype(np.int64))),
+    bool: leaf_of("python bool", ArrayType(np.dtype(np.bool_))),
+}
+
+
+def describe_all(
+    leaves: Sequence[Any], name: Callable[[int], str]
+) -> tuple[list[Any], tuple[Described, ...]]:
+    """The traced ones among `leaves` as programs take them, and what each leaf is; `name` is for errors."""
+    values: list[Any] = []
+    described: list[Described] = []
+    for index, leaf in enumerate(leaves):
+        what: Described | None = None
+        if type(leaf) is np.ndarray and leaf.flags.c_contiguous:  # by far the most frequent case
+            what = _array_leaf(leaf.dtype, leaf.shape)
+        if what is None:
+            leaf, what = describe(leaf, functools.partial(name, index))
+        described.append(what)
+        if type(what) is Leaf:
+            values.append(leaf)
+    return values, tuple(described)
 
 
 def describe(value: Any, name: Name) -> tuple[Any, Described]:
     """`value` as programs take it, and what it is; an `ArgumentError` where graphc cannot compute with it."""
     cls = type(value)
     if cls is np.ndarray:
-        if value.dtype not in _SUPPORTED or not value.dtype.isnative:
+        leaf = _array_leaf(value.dtype, value.shape)
+        if leaf is None:
             _refuse_dtype(value.dtype, f"an array of dtype {value.dtype}", name)
-        if not value.flags.c_contiguous:
-            value = np.array(value, order="C")
-        return value, _leaf("array", value.dtype, value.shape)
-    if cls in _PYTHON_KINDS:
+        return (value if value.flags.c_contiguous else np.array(value, order="C")), leaf
+    if cls in _NUMBER_LEAVES:
         if cls is int and not _INT64.min <= value <= _INT64.max:
             _refuse(name, f"the integer {value}, which does not fit 64 bits", "Pass a float.")
-        return value, _leaf(_PYTHON_KINDS[cls], _PYTHON_DTYPES[cls], ())
+        return value, _NUMBER_LEAVES[cls]
     if isinstance(value, np.generic):
-        if value.dtype not in _SUPPORTED:
+        leaf = _scalar_leaf(value.dtype)
+        if leaf is None:
             _refuse_dtype(value.dtype, f"a NumPy scalar of dtype {value.dtype}", name)
-        return value, _leaf("numpy scalar", value.dtype, ())
+        return value, leaf
     return _describe_foreign(value, name)
 
 
@@ -167,22 +213,24 @@ def check_donated(
     values: Sequence[Any], donated: Sequence[bool], names: Sequence[str], captured: Sequence[np.ndarray]
 ) -> None:
     """Raises where a donated array cannot be overwritten: read-only, or shared with another array."""
-    others = [(f"argument {name!r}", value) for name, value in zip(names, values, strict=True)]
-    others += [("an array that the function refers to", array) for array in captured]
-    for i, is_donated in enumerate(donated):
-        if not is_donated:
-            continue
-        if not values[i].flags.writeable:
+    for value, is_donated, name in zip(values, donated, names, strict=True):
+        if is_donated and not value.flags.writeable:
             raise DonationError(
-                f"argument {names[i]!r} is overwritten, but it is read-only. "
-                "Pass a copy, or do not donate it."
+                f"argument {name!r} is overwritten, but it is read-only. Pass a copy, or do not donate it."
             )
-        for j, (other_name, other) in enumerate(others):
-            if j != i and type(other) is np.ndarray and np.may_share_memory(values[i], other):
+    arrays = [(v, d, f"argument {n!r}") for v, d, n in zip(values, donated, names, strict=True)]
+    arrays += [(array, False, "an array that the function refers to") for array in captured]
+    spans = ((*byte_bounds(v), d, name) for v, d, name in arrays if type(v) is np.ndarray and v.size)
+    reached: list[tuple[int, bool, str]] = []  # arrays that start before the next one: (end, donated, name)
+    for start, end, is_donated, name in sorted(spans):
+        reached = [other for other in reached if other[0] > start]
+        for _, other_donated, other_name in reached:
+            if is_donated or other_donated:
+                first, second = (name, other_name) if is_donated else (other_name, name)
                 raise DonationError(
-                    f"argument {names[i]!r} is overwritten, but it shares memory with {other_name}. "
-                    "Pass a copy of one of them."
+                    f"{first} is overwritten, but it shares memory with {second}. Pass a copy of one of them."
                 )
+        reached.append((end, is_donated, name))
 
 
 def _refuse_dtype(dtype: np.dtype, what: str, name: Name) -> NoReturn:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.api.arguments import Described, Leaf, Static, describe, static_key
+from graphc.api.arguments import Described, Leaf, Static, describe_all, static_key
 from graphc.trace import tree
 from graphc.trace.tree import Structure
 
@@ -76,15 +75,10 @@ def flatten_call(
     if parameters.static:
         args, kwargs, statics = _take_statics(parameters, function_name, args, kwargs)
     leaves, structure = tree.flatten((args, kwargs))
-    values, described = [], []
-    for index, leaf in enumerate(leaves):
-        value, what = describe(
-            leaf, functools.partial(_leaf_name, parameters, function_name, structure, index)
-        )
-        described.append(what)
-        if isinstance(what, Leaf):
-            values.append(value)
-    return values, Form(structure, tuple(described), statics)
+    values, described = describe_all(
+        leaves, lambda index: f"{_all_names(parameters, structure)[index]} of {function_name}"
+    )
+    return values, Form(structure, described, statics)
 
 
 def leaf_names(parameters: Parameters, form: Form) -> list[str]:
@@ -108,10 +102,6 @@ def _take_statics(
     positional = tuple(keep(i, parameters.name(i), value) for i, value in enumerate(args))
     named = {key: keep(key, key, value) for key, value in kwargs.items()}
     return positional, named, tuple(found)
-
-
-def _leaf_name(parameters: Parameters, function_name: str, structure: Structure, index: int) -> str:
-    return f"{_all_names(parameters, structure)[index]} of {function_name}"
 
 
 def _all_names(parameters: Parameters, structure: Structure) -> list[str]:

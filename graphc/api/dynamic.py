@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from graphc.api.arguments import Leaf
+from graphc.api.arguments import Leaf, leaf_of
 from graphc.api.call import Form
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dims import Dim, as_symbol, evaluate, parse_dim, symbol, symbols_of
@@ -28,7 +28,7 @@ def declared(specs: Specs, function_name: str, names: Sequence[str], form: Form)
             continue
         expected = _expected(spec, name, leaf.type)
         _check(name, function_name, leaf.type, expected, sizes)
-        replaced.append(Leaf(leaf.kind, expected))
+        replaced.append(leaf_of(leaf.kind, expected))
     return with_leaves(form, replaced)
 
 
@@ -134,7 +134,7 @@ def _leading(leaf: Leaf) -> int:
 
 
 def _with_leading(leaf: Leaf, dim: Dim) -> Leaf:
-    return Leaf(leaf.kind, leaf.type.with_shape((dim, *leaf.type.shape[1:])))
+    return leaf_of(leaf.kind, leaf.type.with_shape((dim, *leaf.type.shape[1:])))
 
 
 def _family(form: Form) -> Form:

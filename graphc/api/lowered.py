@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
-from graphc.api.arguments import Described, Leaf, Static
+from graphc.api.arguments import Described, Static, leaf_of
 from graphc.api.call import flatten_call
 from graphc.api.specialise import Specialisation
 from graphc.errors import ParseError
@@ -68,7 +68,7 @@ def _from_text(described: Described) -> Described:
     if isinstance(described, Static) and isinstance(described.value, str):
         type_ = _parsed(described.value)
         if type_ is not None:
-            return Leaf("array" if type_.shape else "numpy scalar", type_)
+            return leaf_of("array" if type_.shape else "numpy scalar", type_)
     return described
 
 

@@ -74,7 +74,8 @@ def specialise(
         executable,
         recorded,
         entry or through_python,
-        donated if any(donated) else (),
+        # Native entries check donated arrays themselves.
+        donated if entry is None and any(donated) else (),
         tuple((copy, source) for copy, source in captured if copy is not source),
         check_finite,
     )
