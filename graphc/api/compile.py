@@ -148,10 +148,11 @@ class Compiled:
         return built
 
     def _is_direct(self, form: Form, built: Specialisation) -> bool:
-        """Whether positional arguments as the user writes them are the program's, one by one."""
+        """Whether an entry can take the arguments as the user writes them: by position, in plain trees."""
         args, kwargs = form.structure.children()
         flat = all(child.is_leaf() for child in args.children()) and kwargs.num_leaves == 0
-        return flat and built.is_plain and not self.bound and len(form.leaves) == args.num_children
+        one_by_one = flat and len(form.leaves) == args.num_children
+        return (one_by_one or built.program.nesting is not None) and built.is_plain and not self.bound
 
     def _install(self, entry: Entry) -> None:
         """Makes `entry` what runs when this object is called."""
@@ -170,7 +171,7 @@ class Compiled:
         donated = frozenset(() if settings.check_finite else settings.donate)
         program = make_program(self.__name__, recorded, form, names, donated, settings.options)
         backend = get_backend(settings.backend)
-        return specialise(program, backend.build(program), recorded, settings.check_finite)
+        return specialise(program, backend.build(program), recorded, form, settings.check_finite)
 
     # ---- looking inside
 

@@ -16,7 +16,7 @@ from graphc.api.record import Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
 from graphc.ir.graph import Graph
 from graphc.passes.pipeline import optimise
-from graphc.runtime.signature import Group, Structure
+from graphc.runtime.signature import ArgGroup, ArgTree, Group, Structure
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
 from graphc.trace.tracer import Tracer
@@ -59,14 +59,24 @@ class Specialisation:
 
 
 def specialise(
-    program: Program, executable: AbstractExecutable, recorded: Recorded, check_finite: bool
+    program: Program, executable: AbstractExecutable, recorded: Recorded, form: Form, check_finite: bool
 ) -> Specialisation:
-    """The executable of a program, made ready to be called."""
+    """The executable of a program, made ready to be called with flat values."""
 
     def through_python(*values: Any) -> Any:
         return recorded.assemble(executable.run(values))
 
-    entry = executable.entry(through_python, recorded.assemble)
+    def of_nested(*args: Any) -> Any:
+        return through_python(*tree.flatten((args, {}))[0])
+
+    nested = program.nesting is not None
+    entry = executable.entry(of_nested if nested else through_python, recorded.assemble)
+    if nested and entry is not None:
+        direct = entry
+
+        def entry(*values: Any) -> Any:
+            return direct(*tree.unflatten(form.structure, values)[0])
+
     donated = tuple(argument.donated for argument in program.arguments)
     captured = zip(program.captured, recorded.traced.captured, strict=True)
     return Specialisation(
@@ -106,7 +116,35 @@ def make_program(
     graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), stable=options.stable)
     captured = tuple(np.ascontiguousarray(array) for array in traced.captured)
     structure = None if recorded.statics else _nesting(recorded.structure, count())
-    return Program(name, graph, arguments, captured, results, structure, options)
+    nesting = _argument_nesting(form)
+    return Program(name, graph, arguments, captured, results, structure, options, nesting)
+
+
+def _argument_nesting(form: Form) -> tuple[ArgTree, ...] | None:
+    """The arguments' tuples, lists and dicts; None if they are flat, or have other nodes or statics."""
+    args, kwargs = form.structure.children()
+    plain = len(form.leaves) == len(form.described) and not form.statics and kwargs.num_leaves == 0
+    if not plain or all(child.is_leaf() for child in args.children()):
+        return None
+    positions = count()
+    found = [_argument_tree(child, positions) for child in args.children()]
+    nested = tuple(item for item in found if item is not None)
+    return nested if len(nested) == len(found) else None
+
+
+def _argument_tree(structure: tree.Structure, positions: Iterator[int]) -> ArgTree | None:
+    if structure.is_leaf() and structure.num_leaves == 1:
+        return next(positions)
+    found = [_argument_tree(child, positions) for child in structure.children()]
+    items = tuple(item for item in found if item is not None)
+    keys = tuple(structure.entries()) if structure.type is dict else ()
+    if len(items) < len(found) or not all(isinstance(key, str) for key in keys):
+        return None
+    if structure.type is dict:
+        return ArgGroup("dict", items, keys)
+    if structure.type is tuple:
+        return ArgGroup("tuple", items)
+    return ArgGroup("list", items) if structure.type is list else None
 
 
 def _nesting(structure: tree.Structure, positions: Iterator[int]) -> Structure | None:

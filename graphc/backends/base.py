@@ -13,7 +13,7 @@ import numpy as np
 from graphc.errors import ArgumentError, UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
-from graphc.runtime.signature import Structure
+from graphc.runtime.signature import ArgTree, Structure
 
 ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
 ResultKind: TypeAlias = Literal[
@@ -79,6 +79,7 @@ class Program:
     results: tuple[Result, ...]
     structure: Structure | None = None
     options: Options = Options()
+    nesting: tuple[ArgTree, ...] | None = None  # of the arguments as the user passes them; None: one by one
 
 
 class AbstractExecutable(abc.ABC):

@@ -59,7 +59,7 @@ class CpuExecutable(AbstractExecutable):
         self._signature = signature_of(program, entry.manifest)
         install()
         self._code = Loaded(entry.code)
-        flat = replace(self._signature, structure=None, unflatten=False)
+        flat = replace(self._signature, nesting=None, structure=None, unflatten=False)
         self._flat = Executable(flat, self._code, program=PROGRAM, entry=None, captured=self._captured)
 
     def run(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
@@ -150,6 +150,7 @@ def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
         ),
         captured=tuple(type_of(a) for a in (*program.captured, *constants)),
         symbols=program.graph.symbols,
+        nesting=program.nesting,
         structure=program.structure,
         unflatten=program.structure is None,
         arena=parse_dim(manifest["arena"]),

@@ -34,6 +34,24 @@ def at_module_level(x):
 # ---- values
 
 
+def test_nested_arguments_are_taken_apart_by_every_call(backend):
+    def affine(params, extra, x):
+        return x @ params["w"] + params["b"][0] * extra[1]
+
+    f = graphc.compile(affine, backend=backend)
+    rng = np.random.default_rng(0)
+    for n in (3, 4, 3):
+        params = {"w": rng.normal(size=(n, 2)), "b": [rng.normal(size=2)]}
+        x = rng.normal(size=(5, n))
+        for extra in ((None, 2.0), (1.0, 2.0), [1.0, 2.0], (np.float64(1.0), 2.0)):
+            np.testing.assert_allclose(f(params, extra, x), affine(params, extra, x), rtol=1e-12)
+        np.testing.assert_allclose(
+            f(params=params, extra=(0.0, 3.0), x=x), affine(params, (0.0, 3.0), x), rtol=1e-12
+        )
+        other_order = {"b": params["b"], "w": params["w"].T.copy().T}
+        np.testing.assert_allclose(f(other_order, (1.0, 2.0), x), affine(params, (1.0, 2.0), x), rtol=1e-12)
+
+
 def test_a_dict_of_one_array_is_returned_as_such(backend):
     f = graphc.compile(lambda x: {"y": x * 2.0}, backend=backend)
     for _ in range(2):
