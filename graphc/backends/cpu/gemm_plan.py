@@ -72,9 +72,10 @@ def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes |
     narrowest = 3 if _is_large(shape, caches) and pack_b_rows != 0 else 1
     tallest = 8 if shape.a_strides[0] is None and not pack_a else 16
     rows, vectors = _register_tile(shape, lanes, (narrowest, tallest), 32 if vector_bytes == 64 else 16)
-    kc, blocked = _depth(shape, caches, packed=pack_b_rows == 0)
+    kc, blocked = _depth(shape, caches)
     width = lanes * vectors
-    block = caches.l2 * 5 // 8 if pack_b_rows == 0 else caches.l2 * 3 // 4
+    # Read in place, the rows of B share fewer sets of the cache.
+    block = caches.l2 * (5 if pack_b_rows == 0 else 3) // 8
     nc = max(width, block // (kc * size) // width * width)
     if shape.n is not None:
         blocks = max(1, -(-shape.n // nc))
@@ -108,12 +109,12 @@ def _packs_a(shape: MatmulShape, caches: CacheSizes) -> bool:
     return a_sk != 1 and (shape.m or UNKNOWN) * (shape.k or UNKNOWN) * shape.dtype.itemsize > caches.l1
 
 
-def _depth(shape: MatmulShape, caches: CacheSizes, packed: bool) -> tuple[int, bool]:
+def _depth(shape: MatmulShape, caches: CacheSizes) -> tuple[int, bool]:
     """The number of k handled at once, and whether sums go through memory between such blocks."""
-    deepest = caches.l1 // (48 if packed else 24) // shape.dtype.itemsize
+    deepest = caches.l1 // 48 // shape.dtype.itemsize
     if shape.k is None:
         return deepest, True
-    if shape.k <= (2 * deepest if packed else deepest + deepest // 2):
+    if shape.k <= 2 * deepest:
         return max(1, shape.k), False
     blocks = -(-shape.k // deepest)
     return round_up(-(-shape.k // blocks), 8), True
