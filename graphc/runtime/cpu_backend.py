@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
-from graphc.backends.cpu.jit import Loaded
+from graphc.backends.cpu.jit import Loaded, host_has
 from graphc.errors import UnsupportedError
 from graphc.ir.dims import parse_dim
 from graphc.ir.printer import graph_key
@@ -136,7 +136,8 @@ def _target(program: Program) -> Target:
     """The vector registers of this processor, and the threads the program may use."""
     from graphc.backends.cpu.emit import Target
 
-    return Target(VECTOR_BYTES, program.options.threads or get_num_threads())
+    threads = program.options.threads or get_num_threads()
+    return Target(VECTOR_BYTES, threads, fast_ldexp=host_has("avx512f"))
 
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:

@@ -20,10 +20,12 @@ from graphc.lower.schedule import identity_of
 
 @dataclass(frozen=True)
 class Target:
-    """What the code is for: bytes of a vector register, and threads a kernel may use."""
+    """What the code is for: bytes of a vector register, threads a kernel may use, and whether the processor
+    scales by powers of two in one instruction (AVX-512)."""
 
     vector_bytes: int = 64
     threads: int = 1
+    fast_ldexp: bool = False
 
 
 class KernelEmitter(Memory):

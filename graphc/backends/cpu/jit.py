@@ -7,6 +7,11 @@ import functools
 import llvmlite.binding as llvm
 
 
+def host_has(feature: str) -> bool:
+    """Whether the processor that runs this process has a feature, by LLVM's name for it."""
+    return bool(llvm.get_host_cpu_features().get(feature, False))
+
+
 @functools.cache
 def host_target() -> llvm.TargetMachine:
     """A target machine for the processor that runs this process."""

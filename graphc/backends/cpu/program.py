@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.emit import KernelEmitter, Target, kernel_function
 from graphc.backends.cpu.frame import Frame
-from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
+from graphc.backends.cpu.llvm import I8, I64, PTR, Code, declare_fast_ldexp, i64
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
@@ -17,6 +17,8 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
 
     Returns the bytes of arena it needs.
     """
+    if target.fast_ldexp:
+        declare_fast_ldexp(module)
     functions = []
     scratch = 0
     for kernel in program.kernels:

@@ -6,6 +6,7 @@ its function on its interval, of the lowest degree that meets the stated share o
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,12 +262,16 @@ def text() -> str:
         lines.append(f"{name}: Final[dict[str, tuple[float, ...]]] = {{")
         for key, values in table(single).items():
             lines.append(f'    "{key}": (')
-            lines += [f"        {value!r}," for value in values]
+            lines += _filled([f"{value!r}," for value in values], "        ")
             lines.append("    ),")
         lines += ["}", ""]
     lines.append("TWO_OVER_PI_WORDS: Final[tuple[int, ...]] = (")
-    lines += [f"    0x{word:08X}," for word in (0, 0, *two_over_pi_words())]
+    lines += _filled([f"0x{word:08X}," for word in (0, 0, *two_over_pi_words())], "    ")
     return "\n".join([*lines, ")", ""])
+
+
+def _filled(items: list[str], indent: str) -> list[str]:
+    return textwrap.wrap(" ".join(items), 108, initial_indent=indent, subsequent_indent=indent)
 
 
 HEADER = '''"""Polynomial coefficients (highest power first) and constants (#…), written by generate.py."""
@@ -274,6 +279,8 @@ HEADER = '''"""Polynomial coefficients (highest power first) and constants (#…
 from __future__ import annotations
 
 from typing import Final
+
+# fmt: off
 '''
 
 

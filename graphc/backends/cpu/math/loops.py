@@ -6,11 +6,10 @@ import ctypes
 import functools
 from collections.abc import Callable
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import Loaded, host_has, object_code
 from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, declare_fast_ldexp, element_of, scalar_type
 from graphc.backends.cpu.math.table import MATH
 
@@ -44,8 +43,7 @@ class ArrayFunction:
     def __init__(
         self, name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_ldexp: bool | None = None
     ):
-        host = llvm.get_host_cpu_features().get("avx512f", False)
-        fast = host if fast_ldexp is None else fast_ldexp
+        fast = host_has("avx512f") if fast_ldexp is None else fast_ldexp
         self.object = object_code(str(loop_module(name, dtype, lanes, operands, fast_ldexp=fast)))
         self.dtype, self.lanes, self.truth = dtype, lanes, name in ("isnan", "isinf", "isfinite", "signbit")
         self._loaded = Loaded(self.object)
@@ -67,9 +65,14 @@ class ArrayFunction:
         self.bound(result, *operands)()
 
     def bound(self, result: np.ndarray, *operands: np.ndarray) -> Callable[[], None]:
-        """The call on these arrays, its addresses looked up already; the arrays must outlive it."""
-        addresses = [x.ctypes.data for x in (result, *operands)]
-        return functools.partial(self._apply, result.size, *addresses)
+        """The call on these arrays, its addresses looked up already; it keeps code and arrays alive."""
+        arrays = (result, *operands)
+        addresses = [x.ctypes.data for x in arrays]
+
+        def call(kept: tuple[np.ndarray, ...] = arrays) -> None:
+            self._apply(kept[0].size, *addresses)
+
+        return call
 
 
 @functools.cache
