@@ -47,17 +47,18 @@ class SymbolicDim:
     terms: tuple[tuple[Monomial, int], ...]
 
     def __add__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer | SymbolicDim):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, operator.add)
         terms = dict(self.terms)
-        for monomial, coefficient in _terms(other):
+        for monomial, coefficient in _terms(dim):
             terms[monomial] = terms.get(monomial, 0) + coefficient
         return _canonical(terms)
 
     __radd__ = __add__
 
     def __neg__(self) -> Dim:
-        return self * -1
+        return _canonical({monomial: -c for monomial, c in self.terms})
 
     def __sub__(self, other: Any) -> Any:
         return self + (-other)
@@ -66,11 +67,12 @@ class SymbolicDim:
         return (-self) + other
 
     def __mul__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer | SymbolicDim):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, operator.mul)
         terms: dict[Monomial, int] = {}
         for left, a in self.terms:
-            for right, b in _terms(other):
+            for right, b in _terms(dim):
                 product = _multiply(left, right)
                 terms[product] = terms.get(product, 0) + a * b
         return _canonical(terms)
@@ -78,25 +80,29 @@ class SymbolicDim:
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer | SymbolicDim):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, operator.floordiv)
-        exact = _exact_quotient(self, other)
-        return exact if exact is not None else _atom(Quotient(self, other))
+        exact = _exact_quotient(self, dim)
+        return exact if exact is not None else _atom(Quotient(self, dim))
 
     def __rfloordiv__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, lambda a, b: b // a)
-        return 0 if other == 0 else _atom(Quotient(other, self))
+        return 0 if dim == 0 else _atom(Quotient(dim, self))
 
     def __mod__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer | SymbolicDim):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, operator.mod)
-        return 0 if _exact_quotient(self, other) is not None else _atom(Quotient(self, other, True))
+        return 0 if _exact_quotient(self, dim) is not None else _atom(Quotient(self, dim, True))
 
     def __rmod__(self, other: Any) -> Any:
-        if not isinstance(other, int | np.integer):
+        dim = _dim_of(other)
+        if dim is None:
             return _as_number(self, other, lambda a, b: b % a)
-        return _atom(Quotient(other, self, True))
+        return _atom(Quotient(dim, self, True))
 
     # What is not a polynomial in sizes with integer coefficients is an ordinary number of the program.
 
@@ -160,6 +166,13 @@ Dim: TypeAlias = int | SymbolicDim
 
 # How the tracer turns a size into a number of the program; it sets this when it is imported.
 number_maker: list[Callable[[SymbolicDim], Any]] = []
+
+
+def _dim_of(value: Any) -> Dim | None:
+    """A size or a whole number as a dim; None for any other operand."""
+    if isinstance(value, SymbolicDim):
+        return value
+    return int(value) if isinstance(value, int | np.integer) else None
 
 
 def as_number(dim: SymbolicDim) -> Any:

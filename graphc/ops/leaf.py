@@ -79,10 +79,11 @@ class Iota(AbstractOp):
         return ArrayType(self.dtype, self.shape)
 
     def evaluate(self, *args: Any) -> Any:
-        line = np.arange(self.shape[self.axis]).astype(self.dtype)
+        shape: Any = self.shape
+        line = np.arange(shape[self.axis]).astype(self.dtype)
         lead = [1] * len(self.shape)
         lead[self.axis] = -1
-        return np.broadcast_to(line.reshape(lead), self.shape)
+        return np.broadcast_to(line.reshape(lead), shape)
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return ()

@@ -29,7 +29,8 @@ class BroadcastTo(AbstractOp):
         return ArrayType(x.dtype, self.shape)
 
     def evaluate(self, *args: Any) -> Any:
-        return np.broadcast_to(args[0], self.shape)
+        shape: Any = self.shape
+        return np.broadcast_to(args[0], shape)
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         (x,) = args
@@ -104,7 +105,7 @@ class Slice(AbstractOp):
     def evaluate(self, *args: Any) -> Any:
         (x,) = args
         for axis, (a, n, s) in enumerate(zip(self.start, self.shape, self.step, strict=True)):
-            x = np.take(x, np.arange(n) * s + a, axis=axis)
+            x = np.take(x, np.arange(int(n)) * s + a, axis=axis)
         return x
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:

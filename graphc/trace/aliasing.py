@@ -139,18 +139,18 @@ def _layout(x: Tracer) -> np.ndarray:
     array = _layout(x.alias.base)
     for op in x.alias.ops:
         match op:
-            case Slice(start=start, shape=shape, step=step):
-                for axis, (a, n, s) in enumerate(zip(start, shape, step, strict=True)):
+            case Slice():
+                for axis, (a, n, step) in enumerate(zip(op.start, op.shape, op.step, strict=True)):
                     first, count = _number(a), _number(n)
-                    last = first + count * s
-                    part = slice(first, last if last >= 0 else None, s)
+                    last = first + count * step
+                    part = slice(first, last if last >= 0 else None, step)
                     array = array[(slice(None),) * axis + (part,)]
-            case Reshape(shape=shape):
-                array = array.reshape(tuple(_number(n) for n in shape))
-            case Transpose(axes=axes):
-                array = array.transpose(axes)
-            case BroadcastTo(shape=shape):
-                array = np.broadcast_to(array, tuple(_number(n) for n in shape))
+            case Reshape():
+                array = array.reshape(tuple(_number(n) for n in op.shape))
+            case Transpose():
+                array = array.transpose(op.axes)
+            case BroadcastTo():
+                array = np.broadcast_to(array, tuple(_number(n) for n in op.shape))
     return array
 
 

@@ -33,7 +33,7 @@ class Plan:
 
     ops: tuple[AbstractOp, ...]
     axes: tuple[int, ...]
-    arrays: tuple[Tracer, ...]
+    arrays: tuple[Any, ...]
     position: int
     scalar: bool
 
@@ -44,7 +44,7 @@ def is_traced_mask(index: Any) -> bool:
     return any(isinstance(i, Tracer) and i.dtype == np.bool_ for i in items)
 
 
-def plan_index(x: Tracer, index: Any) -> Plan:
+def plan_index(x: Any, index: Any) -> Plan:
     """How to read x[index]."""
     items = _expanded(x, _masks_as_positions(index))
     advanced = any(_is_array(item) for item in items)
@@ -166,7 +166,7 @@ def _axes_of(item: Any) -> int:
     return item.values.ndim if isinstance(item, _Mask) else 1
 
 
-def _expanded(x: Tracer, items: list[Any]) -> list[Any]:
+def _expanded(x: Any, items: list[Any]) -> list[Any]:
     """One item per axis of x, beside new axes: the ellipsis spelled out, masks as positions."""
     from graphc.trace.numpy_functions.arguments import constant
 
@@ -221,7 +221,7 @@ def _checked(item: Any, n: Dim, axis: int) -> Dim:
     return shifted
 
 
-def _positions(item: Any, n: Dim, axis: int) -> Tracer:
+def _positions(item: Any, n: Dim, axis: int) -> Any:
     """Positions as an i64 array, negative ones counted from the end."""
     from graphc.trace.numpy_functions.arguments import constant
 
@@ -240,11 +240,11 @@ def _positions(item: Any, n: Dim, axis: int) -> Tracer:
 
     if isinstance(index.node.op, Const):
         return _concrete(index.node.op.value, n, axis)
-    result: Tracer = index if item.dtype.kind == "u" else np.where(index < 0, index + n, index)
+    result: Any = index if item.dtype.kind == "u" else np.where(index < 0, index + n, index)
     return result
 
 
-def _concrete(values: np.ndarray, n: Dim, axis: int) -> Tracer:
+def _concrete(values: np.ndarray, n: Dim, axis: int) -> Any:
     """Positions known while tracing; checked now where the size is known too."""
     from graphc.trace.numpy_functions.arguments import LARGEST_CONSTANT, constant
 
@@ -256,7 +256,7 @@ def _concrete(values: np.ndarray, n: Dim, axis: int) -> Tracer:
         if values.size <= LARGEST_CONSTANT:
             return constant(np.where(negative, values + n, values), np.int64)
     index = cast(constant(values) if values.size <= LARGEST_CONSTANT else as_tracer(values), np.int64)
-    result: Tracer = np.where(index < 0, index + n, index) if negative.any() else index
+    result: Any = np.where(index < 0, index + n, index) if negative.any() else index
     return result
 
 

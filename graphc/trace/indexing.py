@@ -34,15 +34,14 @@ def get_item(x: Tracer, index: Any) -> Any:
     return _arrange(record(Gather(plan.axes), part, *plan.arrays), plan)
 
 
-def _arrange(gathered: Tracer, plan: Plan) -> Tracer:
+def _arrange(gathered: Any, plan: Plan) -> Any:
     """Moves the index axes, which a gather puts first, to where NumPy has them."""
     if plan.position == 0:
         return gathered
     count = len(plan.arrays[0].shape)
     rest = range(count, gathered.ndim)
     order = (*rest[: plan.position], *range(count), *rest[plan.position :])
-    result: Tracer = np.transpose(gathered, order).copy()  # type: ignore[call-overload]
-    return result
+    return np.transpose(gathered, order).copy()
 
 
 def set_item(x: Tracer, index: Any, value: Any) -> None:
@@ -55,7 +54,7 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
     part = view(x, *plan.ops)
     if isinstance(value, Tracer) and _is_the_part(value, x, plan):
         return
-    new = cast(value, x.dtype)
+    new: Any = cast(value, x.dtype)
     if not plan.arrays:
         assign(part, _fitted(new, part.shape).node)
         return
@@ -64,9 +63,7 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
     count = len(plan.arrays[0].shape)
     if plan.position:
         p = plan.position
-        updates = np.transpose(  # type: ignore[call-overload]
-            updates, (*range(p, p + count), *range(p), *range(p + count, len(shape)))
-        )
+        updates = np.transpose(updates, (*range(p, p + count), *range(p), *range(p + count, len(shape))))
     assign(part, record(ScatterSet(plan.axes), part, updates, *plan.arrays).node)
 
 
@@ -83,17 +80,16 @@ def _arrange_shape(part: Tracer, plan: Plan) -> tuple[Any, ...]:
     return (*rest[: plan.position], *plan.arrays[0].shape, *rest[plan.position :])
 
 
-def _fitted(value: Tracer, shape: tuple[Any, ...]) -> Tracer:
+def _fitted(value: Any, shape: tuple[Any, ...]) -> Any:
     """`value` broadcast to `shape`; surplus leading axes of length one are dropped, as NumPy does."""
     while value.ndim > len(shape) and value.shape[0] == 1:
-        value = np.reshape(value, value.shape[1:])  # type: ignore[call-overload]
+        value = np.reshape(value, value.shape[1:])
     lead = len(shape) - value.ndim
     if lead < 0 or any(n not in (1, shape[lead + axis]) for axis, n in enumerate(value.shape)):
         raise ValueError(
             f"could not broadcast input array from shape {_text(value.shape)} into shape {_text(shape)}"
         )
-    result: Tracer = broadcast_to(value, shape)
-    return result
+    return broadcast_to(value, shape)
 
 
 def _text(shape: tuple[Any, ...]) -> str:
@@ -103,7 +99,7 @@ def _text(shape: tuple[Any, ...]) -> str:
 def _set_where(x: Tracer, index: Any, value: Any) -> None:
     """x[mask] = value for a mask known at run time: a choice per element."""
     mask = index[0] if isinstance(index, tuple) else index
-    test = as_tracer(mask)
+    test: Any = as_tracer(mask)
     if (isinstance(index, tuple) and len(index) > 1) or test.ndim > x.ndim:
         raise TraceError(
             located(
@@ -118,10 +114,10 @@ def _set_where(x: Tracer, index: Any, value: Any) -> None:
                 f"boolean index did not match indexed array along axis {axis}; size of axis is {n} "
                 f"but size of corresponding boolean axis is {m}"
             )
-    new = cast(value, x.dtype)
+    new: Any = cast(value, x.dtype)
     rest = x.shape[test.ndim :]
     while new.ndim > len(rest) and new.shape[0] == 1:
-        new = np.reshape(new, new.shape[1:])  # type: ignore[call-overload]
+        new = np.reshape(new, new.shape[1:])
     if new.ndim > len(rest):
         raise TraceError(
             located(
@@ -131,8 +127,9 @@ def _set_where(x: Tracer, index: Any, value: Any) -> None:
                 "Assign a scalar, or use x[...] = np.where(mask, v, x) with v of x's shape.",
             )
         )
-    spread = np.reshape(test, test.shape + (1,) * len(rest))  # type: ignore[call-overload]
-    assign(x, np.where(spread, _fitted(new, x.shape), x).node)
+    spread = np.reshape(test, test.shape + (1,) * len(rest))
+    chosen: Any = np.where(spread, _fitted(new, x.shape), x)
+    assign(x, chosen.node)
 
 
 def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:

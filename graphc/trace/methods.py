@@ -58,11 +58,11 @@ class ArrayMethods:
 
     @property
     def real(self) -> Any:
-        return np.real(self)  # type: ignore[call-overload]
+        return np.real(self)
 
     @property
     def imag(self) -> Any:
-        return np.imag(self)  # type: ignore[call-overload]
+        return np.imag(self)
 
     @property
     def flat(self) -> Any:
@@ -123,7 +123,7 @@ class ArrayMethods:
 
     def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
         """Stores values at flat positions."""
-        np.put(self, indices, values, mode)  # type: ignore[call-overload]
+        np.put(self, indices, values, mode)  # type: ignore[arg-type]
 
     def view(self, *args: Any) -> NoReturn:
         """Refused: bits are not reinterpreted."""
@@ -185,5 +185,5 @@ def _binary(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
 for _ufunc in _UNARY:
     if _ufunc.__name__ not in ArrayMethods.__dict__:
         setattr(ArrayMethods, _ufunc.__name__, _unary(_ufunc))
-for _ufunc in _BINARY:
-    setattr(ArrayMethods, _ufunc.__name__, _binary(_ufunc))
+for _two in _BINARY:
+    setattr(ArrayMethods, _two.__name__, _binary(_two))

@@ -10,9 +10,9 @@ import numpy as np
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ops.leaf import Const, Iota
 from graphc.trace.tracer import Tracer, as_tracer, record
-from graphc.trace.ufuncs import cast, unsupported, write_out
+from graphc.trace.ufuncs import cast, unsupported
 
-NO_VALUE: Any = np._NoValue  # type: ignore[attr-defined]
+NO_VALUE: Any = np._NoValue
 LARGEST_CONSTANT = 4096  # elements; larger arrays become inputs of the program
 
 
@@ -39,7 +39,18 @@ def finish(result: Any, out: Any) -> Any:
     """`result`, stored in `out` if there is one."""
     if isinstance(out, tuple):
         (out,) = out
-    return result if out is None else write_out(out, result)
+    if out is None:
+        return result
+    if not isinstance(out, Tracer):
+        raise unsupported("out= a concrete array")
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast output from {result.dtype!r} to {out.dtype!r} with casting rule 'same_kind'"
+        )
+    if result.shape != out.shape:
+        raise ValueError(f"output array has shape {out.shape}, the result {result.shape}")
+    out[...] = result
+    return out
 
 
 def refuse(function: str, **given: tuple[Any, Any]) -> None:
@@ -53,19 +64,19 @@ def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, Tracer | np.ndarray) and value == default
 
 
-def strong(x: Any) -> Tracer:
+def strong(x: Any) -> Any:
     """`x` as a traced array: a Python scalar takes its default dtype, as in np.asarray(x)."""
     tracer = as_tracer(x)
     return tracer if tracer.weak is None else Tracer(tracer.owner, tracer.node)
 
 
-def constant(array: Any, dtype: Any = None) -> Tracer:
+def constant(array: Any, dtype: Any = None) -> Any:
     """A small array made while tracing, as part of the program; a large one as an input."""
     value = np.asarray(array, dtype)
     return record(Const.of(value)) if value.size <= LARGEST_CONSTANT else as_tracer(value)
 
 
-def coordinates(shape: tuple[Dim, ...], axis: int, dtype: Any = np.int64) -> Tracer:
+def coordinates(shape: tuple[Dim, ...], axis: int, dtype: Any = np.int64) -> Any:
     """The coordinate along `axis` of every element of an array of `shape`."""
     return record(Iota(np.dtype(dtype), tuple(shape), axis))
 
@@ -78,7 +89,7 @@ def count_of(shape: tuple[Dim, ...], axes: tuple[int, ...]) -> Dim:
     return count
 
 
-def common(*values: Any) -> tuple[Tracer, ...]:
+def common(*values: Any) -> tuple[Any, ...]:
     """Traced values of one dtype, NumPy's promotion of theirs; shapes as they are."""
     tracers = tuple(as_tracer(v) for v in values)
     dtype = promoted(*tracers)

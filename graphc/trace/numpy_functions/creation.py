@@ -21,23 +21,23 @@ def dims_of(shape: Any) -> tuple[Dim, ...]:
     return tuple(n if isinstance(n, SymbolicDim) else operator.index(n) for n in listed)
 
 
-def filled(shape: Any, value: Any, dtype: Any) -> Tracer:
+def filled(shape: Any, value: Any, dtype: Any) -> Any:
     """An array of `shape` that holds `value` everywhere."""
     scalar = cast(value, dtype) if isinstance(value, Tracer) else constant(value, dtype)
-    result: Tracer = broadcast_to(Tracer(scalar.owner, scalar.node), dims_of(shape))
+    result: Any = broadcast_to(Tracer(scalar.owner, scalar.node), dims_of(shape))
     return result
 
 
-def astype(x: Any, dtype: Any, *, casting: str = "unsafe", copy: bool = True) -> Tracer:
+def astype(x: Any, dtype: Any, *, casting: Any = "unsafe", copy: bool = True) -> Any:
     """x converted to `dtype`; x itself only where nothing changes and `copy` is false."""
     value = as_tracer(x)
-    if not np.can_cast(value.dtype, dtype, casting):  # type: ignore[arg-type]
+    if not np.can_cast(value.dtype, dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {value.dtype!r} to {np.dtype(dtype)!r} according to the rule "
             f"'{casting}'"
         )
     if value.dtype != np.dtype(dtype):
-        result: Tracer = cast(value, dtype)
+        result: Any = cast(value, dtype)
         return result
     return copy_of(value) if copy or value.weak is not None else value
 
@@ -82,7 +82,7 @@ def full_like(
     return broadcast_to(value, x.shape if shape is None else dims_of(shape))
 
 
-def _like(a: Any, value: int, dtype: Any, shape: Any) -> Tracer:
+def _like(a: Any, value: int, dtype: Any, shape: Any) -> Any:
     x = as_tracer(a)
     return filled(x.shape if shape is None else shape, value, x.dtype if dtype is None else dtype)
 
@@ -141,7 +141,8 @@ def arange(
         line = line if step == 1 else line * step
         line = line if isinstance(start, int) and start == 0 else line + start
         return cast(line, np.int64 if dtype is None else dtype)
-    return strong(constant(np.arange(start, stop, step, dtype)))
+    ends: Any = (start, stop, step)
+    return constant(np.arange(*ends, dtype=dtype))
 
 
 @implements(np.array, np.asarray, np.ascontiguousarray, np.asanyarray)
@@ -150,7 +151,7 @@ def array(
 ) -> Any:
     """The values as a traced array (called with like=)."""
     value = strong(object)
-    result: Tracer = copy_of(value) if dtype is None else astype(value, dtype)
+    result: Any = copy_of(value) if dtype is None else astype(value, dtype)
     lead = (1,) * max(ndmin - result.ndim, 0)
     return np.reshape(result, lead + result.shape) if lead else result
 
@@ -162,12 +163,12 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @implements(np.copyto)
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Stores src in dst, where the mask holds."""
     value = as_tracer(src)
     if not isinstance(dst, Tracer):
         raise unsupported("numpy.copyto into a concrete array")
-    if value.weak is None and not np.can_cast(value.dtype, dst.dtype, casting):  # type: ignore[arg-type]
+    if value.weak is None and not np.can_cast(value.dtype, dst.dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {value.dtype!r} to {dst.dtype!r} according to the rule '{casting}'"
         )

@@ -13,7 +13,7 @@ from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import coordinates, finish, one_axis, static_int, strong
 from graphc.trace.numpy_functions.reductions import reshaped, sum_
 from graphc.trace.numpy_functions.selection import where
-from graphc.trace.tracer import Tracer, record
+from graphc.trace.tracer import record
 from graphc.trace.ufuncs import cast, unsupported
 
 
@@ -81,7 +81,7 @@ def diag(v: Any, k: int = 0) -> Any:
     start = k if k >= 0 else -k * n
     step = n + 1 if x.shape[0] != 1 else 1
     if x.shape[0] == 0:
-        return np.zeros((n, n), x.dtype, like=x)  # type: ignore[call-overload]
+        return np.zeros((n, n), x.dtype, like=x)
     return reshaped(record(Pad((start,), (n * n,), (step,)), x), (n, n))
 
 
@@ -92,15 +92,15 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(reshaped(x, (x.size,)), k)
 
 
-def _triangle(m: Any, k: int, lower: bool) -> Tracer:
+def _triangle(m: Any, k: int, lower: bool) -> Any:
     x = strong(m)
     if x.ndim == 1:
         x = reshaped(x, (1, x.shape[0]))
-        x = np.broadcast_to(x, (x.shape[1], x.shape[1]))  # type: ignore[assignment, call-overload, arg-type]
+        x = np.broadcast_to(x, (x.shape[1], x.shape[1]))
     rows, columns = (coordinates(x.shape, x.ndim - i) for i in (2, 1))
     offset = static_int(k, "tril", "k")
     keep = columns - rows <= offset if lower else columns - rows >= offset
-    result: Tracer = where(keep, x, np.zeros((), x.dtype))
+    result: Any = where(keep, x, np.zeros((), x.dtype))
     return result
 
 

@@ -10,7 +10,7 @@ from graphc.ops.cumulative import CumProd, CumSum
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import common, finish, one_axis, strong
 from graphc.trace.numpy_functions.reductions import reshaped
-from graphc.trace.tracer import Tracer, record
+from graphc.trace.tracer import record
 from graphc.trace.ufuncs import cast, unsupported
 
 
@@ -71,7 +71,7 @@ def _cut(x: Any, axis: int, start: Any, stop: Any) -> Any:
 
 
 @implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:  # type: ignore[attr-defined]
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     """x[i+1] - x[i], n times."""
     x = strong(a)
     if n < 0:
@@ -88,8 +88,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append:
     return x
 
 
-def _edge(value: Any, x: Tracer, axis: int) -> Any:
-    if value is np._NoValue:  # type: ignore[attr-defined]
+def _edge(value: Any, x: Any, axis: int) -> Any:
+    if value is np._NoValue:
         return None
     edge = strong(value)
     return edge if edge.ndim else np.broadcast_to(edge, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))

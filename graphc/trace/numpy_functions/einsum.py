@@ -117,7 +117,7 @@ def _labels(term: str, ndim: int, hidden: int, number: dict[str, int]) -> Labels
     return (*(number[c] for c in before), *ellipsis, *(number[c] for c in after))
 
 
-def _evaluate(tracers: list[Tracer], subscripts: Subscripts) -> Tracer:
+def _evaluate(tracers: list[Any], subscripts: Subscripts) -> Any:
     sizes = _sizes(tracers, subscripts.operands)
     terms = [_plain(t, labels, sizes) for t, labels in zip(tracers, subscripts.operands, strict=True)]
     for pair in _path(terms, subscripts.out, sizes):
@@ -132,12 +132,12 @@ def _evaluate(tracers: list[Tracer], subscripts: Subscripts) -> Tracer:
     missing = [label for label in subscripts.out if label not in kept]
     x = reshaped(x, (1,) * len(missing) + x.shape)
     kept = missing + kept
-    x = np.transpose(x, tuple(kept.index(label) for label in subscripts.out))  # type: ignore
-    result: Tracer = broadcast_to(x, tuple(sizes[label] for label in subscripts.out))
+    x = np.transpose(x, tuple(kept.index(label) for label in subscripts.out))
+    result: Any = broadcast_to(x, tuple(sizes[label] for label in subscripts.out))
     return Tracer(result.owner, result.node)
 
 
-def _sizes(tracers: list[Tracer], operands: tuple[Labels, ...]) -> dict[int, Dim]:
+def _sizes(tracers: list[Any], operands: tuple[Labels, ...]) -> dict[int, Dim]:
     sizes: dict[int, Dim] = {}
     for tracer, labels in zip(tracers, operands, strict=True):
         for n, label in zip(tracer.shape, labels, strict=True):
@@ -152,7 +152,7 @@ def _sizes(tracers: list[Tracer], operands: tuple[Labels, ...]) -> dict[int, Dim
     return sizes
 
 
-def _plain(x: Tracer, labels: Labels, sizes: dict[int, Dim]) -> tuple[Tracer, Labels]:
+def _plain(x: Any, labels: Labels, sizes: dict[int, Dim]) -> tuple[Any, Labels]:
     """x with each label once: repeated ones by the diagonal, stretched axes of length one removed."""
     stretched = [a for a, label in enumerate(labels) if x.shape[a] == 1 and sizes[label] != 1]
     x = reshaped(x, tuple(n for a, n in enumerate(x.shape) if a not in stretched))
@@ -161,12 +161,12 @@ def _plain(x: Tracer, labels: Labels, sizes: dict[int, Dim]) -> tuple[Tracer, La
         while left.count(label) > 1:
             i = left.index(label)
             j = left.index(label, i + 1)
-            x = np.diagonal(x, axis1=i, axis2=j)  # type: ignore[assignment, call-overload]
+            x = np.diagonal(x, axis1=i, axis2=j)
             left = [m for a, m in enumerate(left) if a not in (i, j)] + [label]
     return x, tuple(left)
 
 
-def _product(terms: list[tuple[Tracer, Labels]], needed: set[int]) -> tuple[Tracer, Labels]:
+def _product(terms: list[tuple[Any, Labels]], needed: set[int]) -> tuple[Any, Labels]:
     """The contraction of one or two terms that keeps the labels still needed."""
     if len(terms) == 1:
         return terms[0]
@@ -178,14 +178,14 @@ def _product(terms: list[tuple[Tracer, Labels]], needed: set[int]) -> tuple[Trac
     return contract(a, b, left, right, out), out
 
 
-def _path(terms: list[tuple[Tracer, Labels]], out: Labels, sizes: dict[int, Dim]) -> list[tuple[int, ...]]:
+def _path(terms: list[tuple[Any, Labels]], out: Labels, sizes: dict[int, Dim]) -> list[tuple[int, ...]]:
     """Which two terms to multiply at each step: NumPy's greedy order where the sizes are known."""
     if len(terms) == 1:
         return []
     if len(terms) == 2 or any(isinstance(n, SymbolicDim) for n in sizes.values()):
-        return [(0, 1)] + [(0, len(terms) - 2 - i) for i in range(len(terms) - 2)]
+        return [(0, 1), *((0, len(terms) - 2 - i) for i in range(len(terms) - 2))]
     text = ",".join(_letters(labels) for _, labels in terms) + "->" + _letters(out)
-    stand_ins = [np.broadcast_to(0.0, x.shape) for x, _ in terms]  # type: ignore[arg-type]
+    stand_ins = [np.broadcast_to(0.0, x.shape) for x, _ in terms]
     steps = np.einsum_path(text, *stand_ins, optimize="greedy")[0][1:]
     return [pair for step in steps for pair in _pairs(tuple(step), len(terms))]
 
@@ -194,4 +194,4 @@ def _pairs(step: tuple[int, ...], count: int) -> list[tuple[int, ...]]:
     """A step as products of two; only the last step of a path takes more, and then all terms."""
     if len(step) <= 2:
         return [step]
-    return [(0, 1)] + [(0, len(step) - 2 - i) for i in range(len(step) - 2)]
+    return [(0, 1), *((0, len(step) - 2 - i) for i in range(len(step) - 2))]

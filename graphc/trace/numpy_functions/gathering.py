@@ -38,7 +38,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     return finish(x[(*(slice(None),) * place, index)], out)
 
 
-def _along(x: Tracer, indices: Tracer, axis: int) -> tuple[Tracer, tuple[Tracer, ...]]:
+def _along(x: Any, indices: Any, axis: int) -> tuple[Any, tuple[Any, ...]]:
     """x broadcast against the indices off `axis`, and one index array per axis."""
     if x.ndim != indices.ndim:
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
@@ -159,7 +159,7 @@ for _name, _remedy in _REFUSED.items():
     _refuser(_name, _remedy)
 
 
-def _target(a: Any, function: str) -> Tracer:
+def _target(a: Any, function: str) -> Any:
     """The traced array that is written to."""
     if not isinstance(a, Tracer):
         raise TraceError(

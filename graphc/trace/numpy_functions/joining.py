@@ -44,7 +44,7 @@ def concatenate(
     return finish(whole, out)
 
 
-def _check_shapes(parts: list[Tracer], axis: int) -> None:
+def _check_shapes(parts: list[Any], axis: int) -> None:
     first = parts[0]
     for number, part in enumerate(parts[1:], 1):
         if part.ndim != first.ndim:
@@ -222,7 +222,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         x, axis = reshape(x, (-1,)), 0
     place = one_axis(axis, x.ndim)
     n = x.shape[place]
-    if isinstance(repeats, int | np.integer | SymbolicDim):
+    if not isinstance(repeats, Tracer) and np.ndim(repeats) == 0:
         spread = np.broadcast_to(
             expand_dims(x, place + 1), (*x.shape[: place + 1], repeats, *x.shape[place + 1 :])
         )

@@ -53,7 +53,7 @@ def _matrix(a: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         raise ValueError("Duplicate axes given.")
     if order in (None, "fro", "f"):
         return np.sqrt(np.sum(np.square(a), axis=axes, keepdims=keepdims))
-    fold = {np.inf: (column, row, np.max), -np.inf: (column, row, np.min)}
+    fold: dict[Any, Any] = {np.inf: (column, row, np.max), -np.inf: (column, row, np.min)}
     fold |= {1: (row, column, np.max), -1: (row, column, np.min)}
     if order in fold:
         summed, chosen, choose = fold[order]

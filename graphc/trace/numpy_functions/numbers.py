@@ -112,7 +112,7 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
 
 
 @implements(np.min_scalar_type)
-def min_scalar_type(a: Any, /) -> np.dtype:
+def min_scalar_type(a: Any, /) -> Any:
     """The dtype itself: the value is not known."""
     return strong(a).dtype
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from graphc.trace.ufuncs import broadcast_to, cast, unsupported
 def _pairs(value: Any, ndim: int) -> list[tuple[Any, Any]]:
     """(before, after) for every axis from NumPy's abbreviations."""
     if isinstance(value, dict):
-        pairs: list[tuple[Any, Any]] = [(0, 0)] * ndim
+        pairs: list[Any] = [(0, 0)] * ndim
         for axis, width in value.items():
-            pairs[one_axis(axis, ndim)] = width if isinstance(width, tuple | list) else (width, width)
+            pairs[one_axis(axis, ndim)] = tuple(width) if isinstance(width, tuple | list) else (width, width)
         return pairs
     if not isinstance(value, tuple | list | np.ndarray):
         return [(value, value)] * ndim
@@ -62,7 +63,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     return x
 
 
-def _constant(x: Tracer, widths: list[tuple[Any, Any]], values: Any) -> Tracer:
+def _constant(x: Any, widths: list[tuple[Any, Any]], values: Any) -> Any:
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
     if shape == x.shape:
         return Tracer(x.owner, x.node)
@@ -70,20 +71,20 @@ def _constant(x: Tracer, widths: list[tuple[Any, Any]], values: Any) -> Tracer:
         not isinstance(values, Tracer) and np.all(np.asarray(values) == 0) and not np.any(np.signbit(values))
     )
     if zero and 0 not in x.shape:
-        result: Tracer = record(Pad(tuple(a for a, _ in widths), shape, (1,) * x.ndim), x)
+        result: Any = record(Pad(tuple(a for a, _ in widths), shape, (1,) * x.ndim), x)
         return result
     for axis, ((a, b), (low, high)) in enumerate(zip(widths, _pairs(values, x.ndim), strict=True)):
         parts = [_block(x, axis, a, low), x, _block(x, axis, b, high)]
-        x = np.concatenate(parts, axis=axis)  # type: ignore[assignment]
+        x = np.concatenate(parts, axis=axis)
     return x
 
 
-def _block(x: Tracer, axis: int, length: Dim, value: Any) -> Any:
+def _block(x: Any, axis: int, length: Dim, value: Any) -> Any:
     shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
     return broadcast_to(cast(as_tracer(value), x.dtype), shape)
 
 
-def _ramp(x: Tracer, widths: list[tuple[Any, Any]], ends: Any) -> Any:
+def _ramp(x: Any, widths: list[tuple[Any, Any]], ends: Any) -> Any:
     for axis, ((a, b), (low, high)) in enumerate(zip(widths, _pairs(ends, x.ndim), strict=True)):
         lead = (slice(None),) * axis
         first, last = x[(*lead, slice(0, 1))], x[(*lead, slice(-1, None))]
@@ -102,23 +103,28 @@ def _line(end: Any, edge: Any, length: int, axis: int, dtype: np.dtype) -> Any:
     return cast(np.round(line) if dtype.kind in "iu" else line, dtype)
 
 
-def _edge(i: np.ndarray, n: int) -> np.ndarray:
+def _edge(i: np.ndarray, n: int) -> Any:
     return np.clip(i, 0, n - 1)
 
 
-def _reflect(i: np.ndarray, n: int) -> np.ndarray:
+def _reflect(i: np.ndarray, n: int) -> Any:
     if n == 1:
         return np.zeros_like(i)
     i = np.mod(i, 2 * (n - 1))
     return np.minimum(i, 2 * (n - 1) - i)
 
 
-def _symmetric(i: np.ndarray, n: int) -> np.ndarray:
+def _symmetric(i: np.ndarray, n: int) -> Any:
     i = np.mod(i, 2 * n)
     return np.minimum(i, 2 * n - 1 - i)
 
 
-_SOURCES = {"edge": _edge, "reflect": _reflect, "symmetric": _symmetric, "wrap": np.mod}
+_SOURCES: dict[str, Callable[..., Any]] = {
+    "edge": _edge,
+    "reflect": _reflect,
+    "symmetric": _symmetric,
+    "wrap": np.mod,
+}
 
 
 def _from_inside(x: Any, axis: int, before: Any, after: Any, mode: str) -> Any:

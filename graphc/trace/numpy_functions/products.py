@@ -13,29 +13,29 @@ from graphc.ops.reduce import Any_, Sum
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import common, finish, one_axis, refuse, strong
 from graphc.trace.numpy_functions.reductions import reduced, reshaped
-from graphc.trace.tracer import Tracer, record
+from graphc.trace.tracer import record
 from graphc.trace.ufuncs import COMPOSED, broadcast_shapes, composed
 
 Labels = tuple[int, ...]
 
 
-def contract(a: Tracer, b: Tracer, left: Labels, right: Labels, out: Labels) -> Tracer:
+def contract(a: Any, b: Any, left: Labels, right: Labels, out: Labels) -> Any:
     """Σ a[left] b[right] over the labels outside `out`. Each label at most once per operand."""
     x, y = common(a, b)
     x, left = _summed_alone(x, left, set(right) | set(out))
     y, right = _summed_alone(y, right, set(left) | set(out))
-    result: Tracer = record(Contract(left, right, out), x, y)
+    result: Any = record(Contract(left, right, out), x, y)
     return result
 
 
-def _summed_alone(x: Tracer, labels: Labels, needed: set[int]) -> tuple[Tracer, Labels]:
+def _summed_alone(x: Any, labels: Labels, needed: set[int]) -> tuple[Any, Labels]:
     """x with the axes summed whose labels nobody else has."""
     alone = tuple(axis for axis, label in enumerate(labels) if label not in needed)
     kept = tuple(label for label in labels if label in needed)
     return reduced(Any_ if x.dtype == np.bool_ else Sum, x, alone), kept
 
 
-def _mismatch(name: str, a: Tracer, b: Tracer, n: Dim, m: Dim) -> ValueError:
+def _mismatch(name: str, a: Any, b: Any, n: Dim, m: Dim) -> ValueError:
     return ValueError(f"{name}: shapes {_text(a.shape)} and {_text(b.shape)} do not fit: {n} and {m} differ")
 
 
@@ -69,7 +69,7 @@ def matmul(x1: Any, x2: Any, /, out: Any = None, **keywords: Any) -> Any:
     return finish(contract(a, b, left, right, (*range(k), *outer)), out)
 
 
-def _without_stretched(x: Tracer, batch: tuple[Dim, ...], core: int) -> tuple[Tracer, Labels]:
+def _without_stretched(x: Any, batch: tuple[Dim, ...], core: int) -> tuple[Any, Labels]:
     """x without the batch axes of length one that broadcasting stretches, and its other batch labels."""
     lead = x.ndim - core
     labels = tuple(
@@ -95,7 +95,7 @@ def inner(a: Any, b: Any, /) -> Any:
     return _over_axes("inner", x, y, (x.ndim - 1,), (y.ndim - 1,)) if x.ndim and y.ndim else x * y
 
 
-def _over_axes(name: str, a: Tracer, b: Tracer, of_a: Labels, of_b: Labels) -> Tracer:
+def _over_axes(name: str, a: Any, b: Any, of_a: Labels, of_b: Labels) -> Any:
     """Σ over pairs of axes; the other axes of a, then those of b."""
     for i, j in zip(of_a, of_b, strict=True):
         if a.shape[i] != b.shape[j]:

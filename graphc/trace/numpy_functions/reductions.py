@@ -18,32 +18,32 @@ from graphc.trace.tracer import Tracer, record
 from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast
 
 
-def reduced(op: type[AbstractReduction], x: Tracer, axes: tuple[int, ...], keepdims: Any = False) -> Tracer:
+def reduced(op: type[AbstractReduction], x: Any, axes: tuple[int, ...], keepdims: Any = False) -> Any:
     """`op` over `axes` of x; nothing to do over no axes."""
-    result: Tracer = record(op(axes), x) if axes else Tracer(x.owner, x.node)  # type: ignore[call-arg]
+    result: Any = record(op(axes), x) if axes else Tracer(x.owner, x.node)
     if keepdims is True or (keepdims is not NO_VALUE and keepdims):
         shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
         result = reshaped(result, shape)
     return result
 
 
-def reshaped(x: Tracer, shape: tuple[Dim, ...]) -> Tracer:
+def reshaped(x: Any, shape: tuple[Dim, ...]) -> Any:
     """x with `shape`, in memory of its own."""
     return Tracer(x.owner, x.node) if x.shape == shape else record(Reshape(shape), x)
 
 
-def masked(x: Tracer, mask: Any, neutral: Any) -> Tracer:
+def masked(x: Any, mask: Any, neutral: Any) -> Any:
     """x where `mask` holds and `neutral` elsewhere, broadcast together."""
     if mask is True or mask is NO_VALUE:
         return x
     shape = broadcast_shapes(x.shape, strong(mask).shape)
-    result: Tracer = select(mask, broadcast_to(x, shape), np.asarray(neutral, x.dtype)[()])
+    result: Any = select(mask, broadcast_to(x, shape), np.asarray(neutral, x.dtype)[()])
     return result
 
 
 def _accumulated(
     op: type[AbstractReduction], ufunc: np.ufunc, a: Any, axis: Any, dtype: Any, keepdims: Any, mask: Any
-) -> Tracer:
+) -> Any:
     x = strong(a)
     wide = np.dtype(dtype) if dtype is not None else ufunc.reduce(np.zeros(1, x.dtype)).dtype
     x = masked(cast(x, wide), mask, ufunc.identity)
@@ -145,7 +145,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any
     return finish(max_(a, axis, keepdims=keepdims) - min_(a, axis, keepdims=keepdims), out)
 
 
-def _truth(x: Any) -> Tracer:
+def _truth(x: Any) -> Any:
     tracer = strong(x)
     return tracer if tracer.dtype == np.bool_ else tracer != 0
 
@@ -170,7 +170,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     return sum_(_truth(a), axis, keepdims=keepdims)
 
 
-def _position(op: Any, name: str, a: Any, axis: Any, keepdims: Any) -> Tracer:
+def _position(op: Any, name: str, a: Any, axis: Any, keepdims: Any) -> Any:
     x = strong(a)
     ndim = x.ndim
     if axis is None:
@@ -179,7 +179,7 @@ def _position(op: Any, name: str, a: Any, axis: Any, keepdims: Any) -> Tracer:
     if x.shape[index] == 0:
         raise ValueError(f"attempt to get {name} of an empty sequence")
     made: AbstractOp = op(index)
-    result: Tracer = record(made, x)
+    result: Any = record(made, x)
     if keepdims is True:
         shape = (1,) * ndim if axis is None else (*x.shape[:index], 1, *x.shape[index + 1 :])
         result = reshaped(result, shape)

@@ -101,7 +101,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     return result
 
 
-def _applied(function: Any, x: Tracer, args: tuple[Any, ...], kw: dict[str, Any]) -> Tracer:
+def _applied(function: Any, x: Any, args: tuple[Any, ...], kw: dict[str, Any]) -> Any:
     return cast(function(x, *args, **kw) if callable(function) else function, x.dtype)
 
 

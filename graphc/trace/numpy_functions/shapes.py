@@ -15,11 +15,10 @@ from graphc.trace.aliasing import copy, reshape_is_view, view
 from graphc.trace.context import user_line_with_text
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import all_axes, one_axis, refuse, strong
-from graphc.trace.tracer import Tracer
 from graphc.trace.ufuncs import broadcast_shapes
 
 
-def resolved(x: Tracer, shape: Any) -> tuple[Dim, ...]:
+def resolved(x: Any, shape: Any) -> tuple[Dim, ...]:
     """The sizes of a shape argument, -1 worked out; ValueError as NumPy where it does not fit."""
     listed = shape if isinstance(shape, tuple | list) else (shape,)
     dims: list[Dim] = [n if isinstance(n, SymbolicDim) else operator.index(n) for n in listed]
@@ -33,7 +32,7 @@ def resolved(x: Tracer, shape: Any) -> tuple[Dim, ...]:
     return tuple(dims)
 
 
-def _quotient(x: Tracer, dims: list[Dim], known: Dim) -> Dim:
+def _quotient(x: Any, dims: list[Dim], known: Dim) -> Any:
     if x.size == known:
         return 1
     if known == 0 or (isinstance(x.size, int) and isinstance(known, int) and x.size % known):
@@ -53,7 +52,7 @@ def _quotient(x: Tracer, dims: list[Dim], known: Dim) -> Dim:
     return dim
 
 
-def _misfit(x: Tracer, shape: Sequence[Any]) -> Exception:
+def _misfit(x: Any, shape: Sequence[Any]) -> Exception:
     text = ",".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     if isinstance(x.size, int):
         return ValueError(f"cannot reshape array of size {x.size} into shape ({text})")
@@ -62,7 +61,7 @@ def _misfit(x: Tracer, shape: Sequence[Any]) -> Exception:
     )
 
 
-def reshape_to(x: Tracer, shape: tuple[Dim, ...]) -> Tracer:
+def reshape_to(x: Any, shape: tuple[Dim, ...]) -> Any:
     """x in another shape: a view where NumPy makes one, else a copy."""
     part = view(x, Reshape(shape))
     return part if reshape_is_view(x, shape) else copy(part)
@@ -181,7 +180,7 @@ def atleast_2d(*arys: Any) -> Any:
 def atleast_3d(*arys: Any) -> Any:
     """At least three axes."""
 
-    def deepen(x: Tracer) -> Tracer:
+    def deepen(x: Any) -> Any:
         shapes = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}
         return reshape_to(x, shapes[x.ndim]) if x.ndim < 3 else x
 
@@ -253,13 +252,13 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @implements(np.shape)
-def shape_(a: Any) -> tuple[Dim, ...]:
+def shape_(a: Any) -> Any:
     """The sizes of a."""
     return strong(a).shape
 
 
 @implements(np.ndim)
-def ndim_(a: Any) -> int:
+def ndim_(a: Any) -> Any:
     """How many axes a has."""
     return strong(a).ndim
 

@@ -23,7 +23,7 @@ from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
 
 
-def _number_of(x: Tracer, axis: Any, keepdims: Any, mask: Any) -> Any:
+def _number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
     """How many elements each result folds: a size, or a count of the mask."""
     if mask is True or mask is NO_VALUE:
         return count_of(x.shape, all_axes(axis, x.ndim))
@@ -31,7 +31,7 @@ def _number_of(x: Tracer, axis: Any, keepdims: Any, mask: Any) -> Any:
     return sum_(broadcast_to(strong(mask), shape), axis, keepdims=keepdims)
 
 
-def _mean(x: Tracer, axis: Any, dtype: Any, keepdims: Any, mask: Any) -> Any:
+def _mean(x: Any, axis: Any, dtype: Any, keepdims: Any, mask: Any) -> Any:
     wide = dtype if dtype is not None else (np.float64 if x.dtype.kind in "iub" else None)
     total = sum_(x, axis, wide, keepdims=keepdims, where=mask)
     return cast(total / _number_of(x, axis, keepdims, mask), total.dtype)
@@ -135,13 +135,13 @@ def average(
     return (result, broadcast_to(total, result.shape)) if returned else result
 
 
-def _sorted_lines(x: Tracer, axis: Any) -> Tracer:
+def _sorted_lines(x: Any, axis: Any) -> Any:
     """x with the axes to fold last, as one, sorted."""
     axes = all_axes(axis, x.ndim)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
-    moved = np.transpose(x, (*kept, *axes))  # type: ignore[call-overload]
+    moved = np.transpose(x, (*kept, *axes))
     lines = reshaped(moved, (*(x.shape[i] for i in kept), count_of(x.shape, axes)))
-    result: Tracer = np.sort(lines, axis=-1)  # type: ignore[assignment, call-overload]
+    result: Any = np.sort(lines, axis=-1)
     return result
 
 
@@ -165,7 +165,7 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
     return np.reshape(stacked, levels.shape + results[0].shape) if levels.ndim > 1 else stacked
 
 
-def _at_level(lines: Tracer, place: Any, method: str) -> Tracer:
+def _at_level(lines: Any, place: Any, method: str) -> Any:
     """The value at a fractional place of the sorted lines; NaN if a line holds one."""
     if method == "nearest":
         place = np.round(place)
@@ -180,7 +180,7 @@ def _at_level(lines: Tracer, place: Any, method: str) -> Tracer:
     if lines.dtype.kind != "f":
         return result
     last = lines[..., -1]
-    chosen: Tracer = select(np.isnan(last), last, result)
+    chosen: Any = select(np.isnan(last), last, result)
     return chosen
 
 
@@ -231,7 +231,7 @@ def median(
 # ---- ignoring NaN
 
 
-def _without_nan(a: Any, fill: float) -> tuple[Tracer, Any]:
+def _without_nan(a: Any, fill: float) -> tuple[Any, Any]:
     """The values with NaN replaced, and where there was none (True for integers)."""
     x = strong(a)
     if x.dtype.kind != "f":
