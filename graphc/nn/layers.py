@@ -1,0 +1,86 @@
+"""Layers with parameters, and containers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.nn import functional as F
+from graphc.nn.module import Module
+
+
+class Linear(Module):
+    """y = x Wᵀ + b with weight (out, in) and bias (out,).
+
+    Initial values are uniform in ±1/√in, as PyTorch's (He et al. 2015 with a = √5).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = np.float32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ArgumentError(f"Linear({in_features}, {out_features}): sizes must be positive")
+        generator = np.random.default_rng(rng)
+        bound = 1.0 / math.sqrt(in_features)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight: Any = generator.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
+        self.bias: Any = generator.uniform(-bound, bound, out_features).astype(dtype) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        if x.shape[-1] != self.in_features:
+            raise ArgumentError(
+                f"Linear({self.in_features}, {self.out_features}): input of shape {tuple(x.shape)}; "
+                f"its last axis must have length {self.in_features}"
+            )
+        return F.linear(x, self.weight, self.bias)
+
+    def _description(self) -> str:
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+
+
+class Sequential(Module):
+    """Modules applied one after another."""
+
+    def __init__(self, *layers: Module) -> None:
+        super().__init__()
+        for i, layer in enumerate(layers):
+            setattr(self, str(i), layer)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self:
+            x = layer(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(vars(self).values())
+
+    def __len__(self) -> int:
+        return len(vars(self))
+
+    def __getitem__(self, index: int) -> Module:
+        return list(vars(self).values())[index]
+
+
+class Identity(Module):
+    """The input itself."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Flatten(Module):
+    """(N, …) as (N, product of the rest)."""
+
+    def forward(self, x: Any) -> Any:
+        return np.reshape(x, (x.shape[0], -1))
