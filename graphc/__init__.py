@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from graphc.api.transform import stop_gradient as stop_gradient
     from graphc.api.transform import value_and_grad as value_and_grad
     from graphc.api.transform import vjp as vjp
+    from graphc.nn.trainer import Trainer as Trainer
 
 __version__ = "0.1.0"
 
 # Public name -> the module that defines it, imported on first use: `import graphc` costs nothing.
 _PUBLIC = {
     "Compiled": "graphc.api.compile",
+    "Trainer": "graphc.nn.trainer",
     "compile": "graphc.api.compile",
     "full": "graphc.api.create",
     "grad": "graphc.api.transform",

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.ops.base import apply
-from graphc.ops.elementwise.special import Erf
+from graphc.ops.elementwise.normal import Erf
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -52,7 +52,7 @@ class Module:
         return {name: getattr(owner, attribute) for name, owner, attribute in self._arrays()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replaces the arrays by those of `state`, converted to the module's dtypes.
+        """Copies the arrays of `state` into the module's, converted to their dtypes.
 
         Raises ArgumentError for missing or unexpected names and for shapes that differ.
         """
@@ -65,9 +65,9 @@ class Module:
             old, new = getattr(owner, attribute), np.asarray(state[name])
             if old.shape != new.shape:
                 raise ArgumentError(f"state_dict: {name} has shape {new.shape}, the module needs {old.shape}")
-            loaded[name] = np.array(new, old.dtype, order="C")
+            loaded[name] = new
         for name, (owner, attribute) in places.items():
-            setattr(owner, attribute, loaded[name])
+            getattr(owner, attribute)[...] = loaded[name]
 
     def _arrays(self, prefix: str = "") -> Iterator[tuple[str, Module, str]]:
         for name, value in vars(self).items():
