@@ -7,7 +7,7 @@ node or None. Nodes that a rule makes go through the rules again, so one travers
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -70,9 +70,11 @@ class Maker:
 
 def apply_rules(graph: Graph, rules: Rules) -> Graph:
     """The graph in the normal form of `rules`; `graph` itself if nothing changed."""
-    maker = Maker(rules, containing(graph))
-    users: dict[Node, int] = {}
     order = list(graph)
+    if not any(node.op.name in rules or region_fields(type(node.op)) for node in order):
+        return graph
+    maker = Maker(rules, containing(order))
+    users: dict[Node, int] = {}
     for node in order:
         for arg in node.args:
             users[arg] = users.get(arg, 0) + 1
@@ -94,7 +96,7 @@ def _rebuilt(maker: Maker, node: Node, done: Mapping[Node, Node], rules: Rules) 
         return node
     args = tuple([done[arg] for arg in node.args])
     maker.source = node.source
-    op = _with_rewritten_regions(node.op, rules)
+    op = with_regions(node.op, lambda region: apply_rules(region, rules))
     new = maker.rewritten(op, args)
     if new is not None:
         return new
@@ -103,10 +105,10 @@ def _rebuilt(maker: Maker, node: Node, done: Mapping[Node, Node], rules: Rules) 
     return maker.builder.add(op, *args, source=node.source)
 
 
-def containing(graph: Graph) -> Builder:
-    """A builder that knows the nodes of `graph`, so that what stays the same stays the same object."""
+def containing(nodes: Iterable[Node]) -> Builder:
+    """A builder that knows these nodes, so that what stays the same stays the same object."""
     builder = Builder()
-    builder._interned.update({(node.op, *node.args): node for node in graph})
+    builder._interned.update({(node.op, *node.args): node for node in nodes})
     return builder
 
 
@@ -114,10 +116,6 @@ def containing(graph: Graph) -> Builder:
 def region_fields(cls: type[AbstractOp]) -> tuple[str, ...]:
     """Names of the fields of an op class that hold graphs."""
     return tuple(f.name for f in dataclasses.fields(cls) if "Graph" in str(f.type))  # type: ignore[arg-type]
-
-
-def _with_rewritten_regions(op: AbstractOp, rules: Rules) -> AbstractOp:
-    return with_regions(op, lambda region: apply_rules(region, rules))
 
 
 def with_regions(op: AbstractOp, change: Callable[[Graph], Graph]) -> AbstractOp:

@@ -111,14 +111,29 @@ def match_operands(pattern: Call, args: tuple[Node, ...], found: dict[str, Node]
     """Whether the operands fit those of the pattern, in either order for commutative ops."""
     if len(args) != len(pattern.operands):
         return False
-    saved = dict(found)
-    if all(match(p, a, found) for p, a in zip(pattern.operands, args, strict=True)):
-        return True
-    found.clear()
-    found.update(saved)
-    if pattern.op.name not in COMMUTATIVE:
-        return False
-    return all(match(p, a, found) for p, a in zip(pattern.operands, args[::-1], strict=True))
+    orders = (args, args[::-1]) if pattern.op.name in COMMUTATIVE else (args,)
+    for order in orders:
+        if _may_match(pattern.operands, order):
+            saved = dict(found)
+            if all(match(p, a, found) for p, a in zip(pattern.operands, order, strict=True)):
+                return True
+            found.clear()
+            found.update(saved)
+    return False
+
+
+def _may_match(patterns: tuple[Pattern, ...], args: tuple[Node, ...]) -> bool:
+    """Whether the ops of the operands are those of the patterns: refuses most nodes at little cost."""
+    for pattern, arg in zip(patterns, args, strict=True):
+        if isinstance(pattern, Call):
+            if arg.op.name != pattern.op.name:
+                return False
+        elif isinstance(pattern, Number) and arg.op.name not in _CONSTANT_LIKE:
+            return False
+    return True
+
+
+_CONSTANT_LIKE = frozenset(["const", "broadcast_to", "reshape"])
 
 
 def _same(value: np.ndarray, number: float) -> bool:
@@ -139,25 +154,42 @@ def instantiate(make: Maker, pattern: Pattern, found: dict[str, Node], like: Nod
 
 def rules_of(identities: Iterable[Identity]) -> dict[str, tuple[NodeRule, ...]]:
     """The identities as rules, by the op at the root of what they replace."""
-    table: dict[str, list[NodeRule]] = {}
+    table: dict[str, list[tuple[Identity, Call, Pattern]]] = {}
     for identity in identities:
         before, after = parse_pattern(identity.before), parse_pattern(identity.after)
         if before is not None and after is not None:
             assert isinstance(before, Call)
-            table.setdefault(before.op.name, []).append(_rule(identity, before, after))
-    return {name: tuple(rules) for name, rules in table.items()}
+            table.setdefault(before.op.name, []).append((identity, before, after))
+    return {name: (_rule(group),) for name, group in table.items()}
 
 
-def _rule(identity: Identity, before: Call, after: Pattern) -> NodeRule:
-    kinds, guard = identity.kinds, identity.guard
+def _rule(group: list[tuple[Identity, Call, Pattern]]) -> NodeRule:
+    """One rule that tries the identities of one op in order."""
+    operands = [pattern for _, before, _ in group for pattern in before.operands]
+    names = {pattern.op.name for pattern in operands if isinstance(pattern, Call)}
+    numbers = any(isinstance(pattern, Number) for pattern in operands)
 
     def rule(make: Maker, op: Any, args: tuple[Node, ...]) -> Node | None:
-        like = args[-1]
-        if like.array_type.dtype.kind not in kinds:
+        # Most nodes have no operand that any identity looks for.
+        special = any(arg.op.name in names for arg in args) or len(set(args)) < len(args)
+        if not special and not (numbers and any(splat(arg) is not None for arg in args)):
             return None
-        found: dict[str, Node] = {}
-        if not match_operands(before, args, found) or (guard is not None and not guard(found)):
-            return None
-        return instantiate(make, after, found, like)
+        for identity, before, after in group:
+            new = _applied(make, identity, before, after, args)
+            if new is not None:
+                return new
+        return None
 
     return rule
+
+
+def _applied(
+    make: Maker, identity: Identity, before: Call, after: Pattern, args: tuple[Node, ...]
+) -> Node | None:
+    like = args[-1]
+    if like.array_type.dtype.kind not in identity.kinds:
+        return None
+    found: dict[str, Node] = {}
+    if not match_operands(before, args, found) or (identity.guard is not None and not identity.guard(found)):
+        return None
+    return instantiate(make, after, found, like)

@@ -46,20 +46,21 @@ def run(graph: Graph, *, stable: bool = True, until: str | None = None) -> tuple
     checked = os.environ.get("GRAPHC_VERIFY") == "1"
     steps: list[Step] = []
     for passes in _rounds(stable):
-        before = graph
         for pass_ in passes:
-            graph = _step(pass_, graph, steps, checked)
+            before = graph
+            graph = _step(pass_, before, steps, checked)
             if pass_.__name__ == until:
                 return graph, tuple(steps)
-        if len(steps) > len(passes) and graph is before:
+        if graph is before:  # simplify, the last of every round, found nothing to do
             break
     return graph, tuple(steps)
 
 
 def _rounds(stable: bool) -> Sequence[Sequence[Pass]]:
-    first: tuple[Pass, ...] = (stabilise,) if stable else ()
+    """Passes in order. Canonical operand order may let simplification find more, and the reverse."""
+    first: tuple[Pass, ...] = (stabilise, erase_markers) if stable else (erase_markers, simplify)
     again: tuple[Pass, ...] = (canonicalise, simplify)
-    return ((*first, erase_markers, *again), *((again,) * (ROUNDS - 1)))
+    return ((*first, *again), *((again,) * (ROUNDS - 1)))
 
 
 def _step(pass_: Pass, graph: Graph, steps: list[Step], checked: bool) -> Graph:

@@ -74,14 +74,24 @@ def regular(indices: Node, length: Dim) -> Range | None:
 
 
 def mul_or_zero(make: Maker, op: MulOrZero, args: tuple[Node, ...]) -> Node | None:
-    """g d with a constant nonzero g, or a constant finite positive d: the plain product."""
+    """g d with a g that is never zero, or a constant finite positive d: the plain product."""
     g, d = args
-    value, factor = splat(g), splat(d)
-    if (value is not None and value != 0) or (factor is not None and 0 < factor < np.inf):
+    factor = splat(d)
+    if is_nonzero(g) or (factor is not None and 0 < factor < np.inf):
         return make.make(Multiply(), g, d)
-    if value is not None and value == 0:
+    if is_number(g, 0) or is_number(g, -0.0):
         return g
     return None
+
+
+def is_nonzero(node: Node) -> bool:
+    """Whether no element can be zero: constants, and sizes and their reciprocals (1/n of a mean)."""
+    while node.op.name in ("broadcast_to", "reshape", "transpose", "reciprocal", "negative"):
+        node = node.args[0]
+    value = splat(node)
+    if value is not None:
+        return bool(value != 0 and np.isfinite(value))
+    return node.op.name == "cast" and node.args[0].op.name == "size"
 
 
 RULES: Rules = {"gather": (gather,), "scatter_add": (scatter_add,), "mul_or_zero": (mul_or_zero,)}

@@ -122,6 +122,12 @@ def sum_of_pad(make: Maker, op: Sum, args: tuple[Node, ...]) -> Node | None:
     return y if y.array_type.shape == shape else make.make(Pad(start, shape, step), y)  # type: ignore[arg-type]
 
 
+def sum_of_negative(make: Maker, op: Sum, args: tuple[Node, ...]) -> Node | None:
+    """sum(-x) = -sum(x) (the sign of a zero sum aside)."""
+    (x,) = args
+    return make.make(x.op, make.make(op, x.args[0])) if x.op.name == "negative" else None
+
+
 def sum_of_product(make: Maker, op: Sum, args: tuple[Node, ...]) -> Node | None:
     """Σ a b, where each operand repeats along an axis the other does not: a product of matrices.
 
@@ -152,6 +158,6 @@ def _without(make: Maker, broadcast: Node, axes: tuple[int, ...]) -> Node:
 
 _ANY = (no_axes, of_reduction, of_broadcast, of_view)
 RULES: Rules = {
-    "sum": (*_ANY, sum_of_pad, sum_of_product),
+    "sum": (*_ANY, sum_of_negative, sum_of_pad, sum_of_product),
     **dict.fromkeys(("prod", "max", "min", "all", "any"), _ANY),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from random_programs import Program, programs, random_program, seeded
 
 from graphc.autodiff.reverse import gradient
 from graphc.ir.graph import Graph
@@ -17,6 +16,7 @@ from graphc.ops.reduce import Sum
 from graphc.passes.engine import containing
 from graphc.passes.pipeline import optimise
 from graphc.passes.stabilise import stabilise
+from tests.laws.random_programs import Program, programs, random_program, seeded
 
 ORDINARY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
