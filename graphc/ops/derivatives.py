@@ -20,353 +20,283 @@ def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
     return RULES[name](y, *args)
 
 
-def absolute(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = Abs(x)"""
+def absolute(r: Any, x: Any) -> tuple[Any, ...]:  # r = Abs(x)
     return (np.sign(x),)
 
 
-def add(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x + y"""
+def add(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x + y
     return (1, 1)
 
 
-def arccos(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = acos(x)"""
+def arccos(r: Any, x: Any) -> tuple[Any, ...]:  # r = acos(x)
     return (-1 / np.sqrt((1 - x) * (1 + x)),)
 
 
-def arccosh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = acosh(x)"""
+def arccosh(r: Any, x: Any) -> tuple[Any, ...]:  # r = acosh(x)
     return (1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),)
 
 
-def arcsin(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = asin(x)"""
+def arcsin(r: Any, x: Any) -> tuple[Any, ...]:  # r = asin(x)
     return (1 / np.sqrt((1 - x) * (1 + x)),)
 
 
-def arcsinh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = asinh(x)"""
+def arcsinh(r: Any, x: Any) -> tuple[Any, ...]:  # r = asinh(x)
     return (1 / np.hypot(1, x),)
 
 
-def arctan(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = atan(x)"""
+def arctan(r: Any, x: Any) -> tuple[Any, ...]:  # r = atan(x)
     return (1 / (1 + x**2),)
 
 
-def arctan2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = atan2(x, y)"""
+def arctan2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = atan2(x, y)
     return (y / np.hypot(x, y) / np.hypot(x, y), -x / np.hypot(x, y) / np.hypot(x, y))
 
 
-def arctanh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = atanh(x)"""
+def arctanh(r: Any, x: Any) -> tuple[Any, ...]:  # r = atanh(x)
     return (1 / ((1 - x) * (1 + x)),)
 
 
-def cbrt(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sign(x)*Abs(x)**(1/3)"""
+def cbrt(r: Any, x: Any) -> tuple[Any, ...]:  # r = sign(x)*Abs(x)**(1/3)
     return (0.3333333333333333 / r**2,)
 
 
-def copysign(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = Abs(x)*sign(y)"""
+def copysign(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = Abs(x)*sign(y)
     return (np.sign(x) * np.copysign(1, y), None)
 
 
-def cos(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = cos(x)"""
+def cos(r: Any, x: Any) -> tuple[Any, ...]:  # r = cos(x)
     return (-np.sin(x),)
 
 
-def cosh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = cosh(x)"""
+def cosh(r: Any, x: Any) -> tuple[Any, ...]:  # r = cosh(x)
     return (np.sinh(x),)
 
 
-def deg2rad(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = x*(pi/180)"""
+def deg2rad(r: Any, x: Any) -> tuple[Any, ...]:  # r = x*(pi/180)
     return (0.017453292519943295,)
 
 
-def divide(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x/y"""
+def divide(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x/y
     return (1 / y, -r * (1 / y))
 
 
-def entr(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = -x*log(x)"""
+def entr(r: Any, x: Any) -> tuple[Any, ...]:  # r = -x*log(x)
     return (-np.log(x) - 1,)
 
 
-def erf(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = erf(x)"""
+def erf(r: Any, x: Any) -> tuple[Any, ...]:  # r = erf(x)
     return (1.1283791670955126 * np.exp(-x * x),)
 
 
-def erfc(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = erfc(x)"""
+def erfc(r: Any, x: Any) -> tuple[Any, ...]:  # r = erfc(x)
     return (-1.1283791670955126 * np.exp(-x * x),)
 
 
-def erfcinv(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = erfinv(1 - x)"""
+def erfcinv(r: Any, x: Any) -> tuple[Any, ...]:  # r = erfinv(1 - x)
     return (-0.886226925452758 * np.exp(r * r),)
 
 
-def erfcx(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = exp(x**2)*erfc(x)"""
+def erfcx(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x**2)*erfc(x)
     return (2 * x * r - 1.1283791670955126,)
 
 
-def erfinv(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = erfinv(x)"""
+def erfinv(r: Any, x: Any) -> tuple[Any, ...]:  # r = erfinv(x)
     return (0.886226925452758 * np.exp(r * r),)
 
 
-def exp(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = exp(x)"""
+def exp(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x)
     return (r,)
 
 
-def exp2(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = 2**x"""
+def exp2(r: Any, x: Any) -> tuple[Any, ...]:  # r = 2**x
     return (0.6931471805599453 * r,)
 
 
-def expit(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = 1/(1 + exp(-x))"""
+def expit(r: Any, x: Any) -> tuple[Any, ...]:  # r = 1/(1 + exp(-x))
     return (r * (1 - r),)
 
 
-def expm1(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = exp(x) - 1"""
+def expm1(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x) - 1
     return (r + 1,)
 
 
-def fabs(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = Abs(x)"""
+def fabs(r: Any, x: Any) -> tuple[Any, ...]:  # r = Abs(x)
     return (np.sign(x),)
 
 
-def fmax(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = Max(x, y)"""
+def fmax(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = Max(x, y)
     return (np.heaviside(x - y, 0.5), np.heaviside(-x + y, 0.5))
 
 
-def fmin(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = Min(x, y)"""
+def fmin(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = Min(x, y)
     return (np.heaviside(-x + y, 0.5), np.heaviside(x - y, 0.5))
 
 
-def fmod(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x - y*trunc(x/y)"""
+def fmod(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x - y*trunc(x/y)
     return (1, -np.trunc(x / y))
 
 
-def gamma(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = gamma(x)"""
+def gamma(r: Any, x: Any) -> tuple[Any, ...]:  # r = gamma(x)
     return (r * apply(ALL_OPS["psi"](), x),)
 
 
-def gammaln(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = loggamma(x)"""
+def gammaln(r: Any, x: Any) -> tuple[Any, ...]:  # r = loggamma(x)
     return (apply(ALL_OPS["psi"](), x),)
 
 
-def hypot(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = sqrt(x**2 + y**2)"""
+def hypot(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = sqrt(x**2 + y**2)
     return (select(r != 0, x / r, 0.0), select(r != 0, y / r, 0.0))
 
 
-def i0(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = besseli(0, x)"""
+def i0(r: Any, x: Any) -> tuple[Any, ...]:  # r = besseli(0, x)
     return (apply(ALL_OPS["i1"](), x),)
 
 
-def i0e(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = exp(-Abs(x))*besseli(0, x)"""
+def i0e(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(-Abs(x))*besseli(0, x)
     return (apply(ALL_OPS["i1e"](), x) - np.sign(x) * r,)
 
 
-def i1(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = besseli(1, x)"""
+def i1(r: Any, x: Any) -> tuple[Any, ...]:  # r = besseli(1, x)
     return (apply(ALL_OPS["i0"](), x) - select(x != 0, r / x, 0.5),)
 
 
-def i1e(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = exp(-Abs(x))*besseli(1, x)"""
+def i1e(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(-Abs(x))*besseli(1, x)
     return (apply(ALL_OPS["i0e"](), x) - np.sign(x) * r - select(x != 0, r / x, 0.5),)
 
 
-def kl_div(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*log(x/y) - x + y"""
+def kl_div(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(x/y) - x + y
     return (np.log(x / y), 1 - x / y)
 
 
-def ldexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*2**y"""
+def ldexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*2**y
     return (np.ldexp(1.0, y), None)
 
 
-def log(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(x)"""
+def log(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(x)
     return (1 / x,)
 
 
-def log10(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(x)/log(10)"""
+def log10(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(x)/log(10)
     return (0.4342944819032518 / x,)
 
 
-def log1p(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(1 + x)"""
+def log1p(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(1 + x)
     return (1 / (1 + x),)
 
 
-def log2(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(x)/log(2)"""
+def log2(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(x)/log(2)
     return (1.4426950408889634 / x,)
 
 
-def log_expit(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(1/(1 + exp(-x)))"""
+def log_expit(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(1/(1 + exp(-x)))
     return (apply(ALL_OPS["expit"](), -x),)
 
 
-def log_ndtr(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(erfc(-x/sqrt(2))/2)"""
+def log_ndtr(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(erfc(-x/sqrt(2))/2)
     return (0.7978845608028654 / apply(ALL_OPS["erfcx"](), -x * 0.7071067811865476),)
 
 
-def logaddexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = log(exp(x) + exp(y))"""
+def logaddexp(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = log(exp(x) + exp(y))
     return (np.exp(x - r), np.exp(y - r))
 
 
-def logaddexp2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = log(2**x + 2**y)/log(2)"""
+def logaddexp2(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = log(2**x + 2**y)/log(2)
     return (np.exp2(x - r), np.exp2(y - r))
 
 
-def logit(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(x/(1 - x))"""
+def logit(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(x/(1 - x))
     return (1 / (x * (1 - x)),)
 
 
-def maximum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = Max(x, y)"""
+def maximum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = Max(x, y)
     return (np.heaviside(x - y, 0.5), np.heaviside(-x + y, 0.5))
 
 
-def minimum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = Min(x, y)"""
+def minimum(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = Min(x, y)
     return (np.heaviside(-x + y, 0.5), np.heaviside(x - y, 0.5))
 
 
-def mul_or_zero(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*y"""
+def mul_or_zero(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*y
     return (y, x)
 
 
-def multiply(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*y"""
+def multiply(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*y
     return (y, x)
 
 
-def ndtr(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = (1 + erf(x/sqrt(2)))/2"""
+def ndtr(r: Any, x: Any) -> tuple[Any, ...]:  # r = (1 + erf(x/sqrt(2)))/2
     return (0.3989422804014327 * np.exp(-x * x / 2),)
 
 
-def ndtri(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sqrt(2)*erfinv(2*x - 1)"""
+def ndtri(r: Any, x: Any) -> tuple[Any, ...]:  # r = sqrt(2)*erfinv(2*x - 1)
     return (2.5066282746310007 * np.exp(r * r / 2),)
 
 
-def negative(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = -x"""
+def negative(r: Any, x: Any) -> tuple[Any, ...]:  # r = -x
     return (-1,)
 
 
-def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x**y"""
+def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x**y
     return (apply(ALL_OPS["mul_or_zero"](), y, x ** (y - 1)), apply(ALL_OPS["mul_or_zero"](), r, np.log(x)))
 
 
-def psi(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = polygamma(0, x)"""
+def psi(r: Any, x: Any) -> tuple[Any, ...]:  # r = polygamma(0, x)
     return (apply(ALL_OPS["polygamma"](1), x),)
 
 
-def rad2deg(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = x*(180/pi)"""
+def rad2deg(r: Any, x: Any) -> tuple[Any, ...]:  # r = x*(180/pi)
     return (57.29577951308232,)
 
 
-def reciprocal(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = 1/x"""
+def reciprocal(r: Any, x: Any) -> tuple[Any, ...]:  # r = 1/x
     return (-r * r,)
 
 
-def rel_entr(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*log(x/y)"""
+def rel_entr(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(x/y)
     return (np.log(x / y) + 1, -x / y)
 
 
-def remainder(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x - y*floor(x/y)"""
+def remainder(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x - y*floor(x/y)
     return (1, -np.floor(x / y))
 
 
-def sin(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sin(x)"""
+def sin(r: Any, x: Any) -> tuple[Any, ...]:  # r = sin(x)
     return (np.cos(x),)
 
 
-def sinh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sinh(x)"""
+def sinh(r: Any, x: Any) -> tuple[Any, ...]:  # r = sinh(x)
     return (np.cosh(x),)
 
 
-def softplus(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = log(1 + exp(x))"""
+def softplus(r: Any, x: Any) -> tuple[Any, ...]:  # r = log(1 + exp(x))
     return (apply(ALL_OPS["expit"](), x),)
 
 
-def sqrt(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = sqrt(x)"""
+def sqrt(r: Any, x: Any) -> tuple[Any, ...]:  # r = sqrt(x)
     return (0.5 / r,)
 
 
-def square(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = x**2"""
+def square(r: Any, x: Any) -> tuple[Any, ...]:  # r = x**2
     return (2 * x,)
 
 
-def subtract(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x - y"""
+def subtract(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x - y
     return (1, -1)
 
 
-def tan(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = tan(x)"""
+def tan(r: Any, x: Any) -> tuple[Any, ...]:  # r = tan(x)
     return (r**2 + 1,)
 
 
-def tanh(r: Any, x: Any) -> tuple[Any, ...]:
-    """r = tanh(x)"""
+def tanh(r: Any, x: Any) -> tuple[Any, ...]:  # r = tanh(x)
     return (1 - r**2,)
 
 
-def xlog1py(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*log(1 + y)"""
+def xlog1py(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(1 + y)
     return (np.log1p(y), apply(ALL_OPS["mul_or_zero"](), x, 1 / (1 + y)))
 
 
-def xlogy(r: Any, x: Any, y: Any) -> tuple[Any, ...]:
-    """r = x*log(y)"""
+def xlogy(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(y)
     return (np.log(y), apply(ALL_OPS["mul_or_zero"](), x, 1 / y))
 
 

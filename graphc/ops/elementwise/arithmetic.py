@@ -76,10 +76,15 @@ class FloorDivide(AbstractElementwise):
     arity = 2
     numpy = np.floor_divide
     expression = "floor(x/y)"
-    numba = "np.floor_divide({0}, {1})"
+    numba = "special.floor_divide({0}, {1})"
     domain = ((-3.0, 3.0), (0.5, 3.0))
     differentiable = False
     finite = False
+
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].kind == "i":
+            return "({1} if {1} == 0 else (-{0} if {1} == -1 else {0} // {1}))"
+        return "({1} if {1} == 0 else {0} // {1})" if dtypes[0].kind == "u" else self.numba
 
 
 @register
@@ -98,6 +103,11 @@ class Remainder(AbstractElementwise):
     domain = ((-3.0, 3.0), (0.5, 3.0))
     finite = False
 
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].kind == "i":
+            return "({1} - {1} if {1} == 0 or {1} == -1 else {0} % {1})"
+        return "({1} if {1} == 0 else {0} % {1})" if dtypes[0].kind == "u" else self.numba
+
 
 @register
 class Fmod(AbstractElementwise):
@@ -111,6 +121,12 @@ class Fmod(AbstractElementwise):
     numba = "np.fmod({0}, {1})"
     domain = ((-3.0, 3.0), (0.5, 3.0))
     finite = False
+
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].kind == "i":
+            rest = "({0} % {1} - {1} if {0} % {1} != 0 and ({0} < 0) != ({1} < 0) else {0} % {1})"
+            return "({1} - {1} if {1} == 0 or {1} == -1 else " + rest + ")"
+        return "({1} if {1} == 0 else {0} % {1})" if dtypes[0].kind == "u" else self.numba
 
 
 @register
@@ -175,7 +191,7 @@ class Square(AbstractElementwise):
 
 @register
 class Reciprocal(AbstractElementwise):
-    """1 / x, truncated to an integer for integers."""
+    """1 / x, truncated to an integer for integers, for which 1 / 0 is undefined."""
 
     name = "reciprocal"
     arity = 1

@@ -73,6 +73,9 @@ class LeftShift(AbstractElementwise):
     domain = ((-9.0, 9.0), (0.0, 9.0))
     differentiable = False
 
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        return f"({{0}} << {{1}} if 0 <= {{1}} < {8 * dtypes[0].itemsize} else {{0}} - {{0}})"
+
 
 @register
 class RightShift(AbstractElementwise):
@@ -86,6 +89,11 @@ class RightShift(AbstractElementwise):
     domain = ((-9.0, 9.0), (0.0, 9.0))
     differentiable = False
 
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        bits = 8 * dtypes[0].itemsize
+        beyond = f"{{0}} >> {bits - 1}" if dtypes[0].kind == "i" else "{0} - {0}"
+        return f"({{0}} >> {{1}} if 0 <= {{1}} < {bits} else {beyond})"
+
 
 @register
 class BitwiseCount(AbstractElementwise):
@@ -95,5 +103,5 @@ class BitwiseCount(AbstractElementwise):
     arity = 1
     numpy = np.bitwise_count
     expression = "bitwise_count(x)"
-    numba = "bin(abs({0})).count('1')"
+    numba = "special.bitwise_count({0})"
     differentiable = False

@@ -91,7 +91,7 @@ class Spacing(AbstractElementwise):
     arity = 1
     numpy = np.spacing
     expression = "spacing(x)"
-    numba = "np.spacing({0})"
+    numba = "(np.spacing({0}) if {0} != 0 else abs(np.spacing({0})))"
     differentiable = False
 
 
