@@ -219,7 +219,8 @@ def module_text() -> str:
         parameters = ", ".join(f"{p}: Any" for p in ("r", *operands))
         values = _tuple_of(derivatives_of(op))
         functions.append(
-            f"\n\ndef {name}({parameters}) -> tuple[Any, ...]:  # r = {op.expression}\n    return ({values})\n"
+            f"\n\ndef {name}({parameters}) -> tuple[Any, ...]:  # r = {op.expression}\n"
+            f"    return ({values})\n"
         )
         rows.append(f'    "{name}": {name},\n')
     table = "\n\nRULES: dict[str, Callable[..., tuple[Any, ...]]] = {\n" + "".join(rows) + "}\n"
