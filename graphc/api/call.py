@@ -76,14 +76,14 @@ def flatten_call(
         args, kwargs, statics = _take_statics(parameters, function_name, args, kwargs)
     leaves, structure = tree.flatten((args, kwargs))
     values, described = describe_all(
-        leaves, lambda index: f"{_all_names(parameters, structure)[index]} of {function_name}"
+        leaves, lambda index: f"{all_names(parameters, structure)[index]} of {function_name}"
     )
     return values, Form(structure, described, statics)
 
 
 def leaf_names(parameters: Parameters, form: Form) -> list[str]:
     """What the traced leaves are called: `x`, `params['w']`."""
-    names = _all_names(parameters, form.structure)
+    names = all_names(parameters, form.structure)
     return [name for name, d in zip(names, form.described, strict=True) if isinstance(d, Leaf)]
 
 
@@ -104,7 +104,8 @@ def _take_statics(
     return positional, named, tuple(found)
 
 
-def _all_names(parameters: Parameters, structure: Structure) -> list[str]:
+def all_names(parameters: Parameters, structure: Structure) -> list[str]:
+    """What the leaves of (args, kwargs) of this structure are called."""
     positional, named = structure.children()
     names: list[str] = []
     for position, child in enumerate(positional.children()):

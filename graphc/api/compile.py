@@ -15,7 +15,7 @@ from graphc.api.dynamic import LeadingSizes, declared
 from graphc.api.record import STABLE
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
 from graphc.backends.base import Entry, Options, default_backend, get_backend
-from graphc.errors import ArgumentError, ShapeError, TraceError
+from graphc.errors import ArgumentError, GraphcError
 from graphc.trace import tree
 from graphc.trace.context import current
 
@@ -128,7 +128,7 @@ class Compiled:
             general = self._leading.generalise(form)
             try:
                 return self._find_exact(general)
-            except (ShapeError, TraceError):
+            except GraphcError:
                 if general is form:
                     raise
                 self._leading.keep_fixed(form)
@@ -164,7 +164,7 @@ class Compiled:
         names = leaf_names(self.parameters, form)
         token = STABLE.set(settings.options.stable)
         try:
-            recorded = record_function(self.function, form, names)
+            recorded = record_function(self.function, self.parameters, form)
         finally:
             STABLE.reset(token)
         # Donated memory is overwritten, but finding where a NaN came from needs the arguments again.
@@ -262,8 +262,10 @@ def compile(
     checks: "nan" raises FloatingPointError naming the operation and line where a value stopped being finite.
     stable: let the compiler replace formulas that overflow or cancel by equivalent ones that do not.
 
-    Arrays and numbers that `fn` closes over are read when it is traced: changes inside such an array are
-    seen, binding the name to another one is not. Pass what varies as an argument.
+    Python runs `fn` once per form of its arguments, so what it prints or draws from np.random is fixed then.
+    Arrays and numbers that `fn` closes over are read at that time too: changes inside such an array are seen,
+    binding the name to another one is not. Pass what varies as an argument. Python integers are 64-bit and
+    wrap around; division by zero gives what NumPy gives.
     """
     if checks not in ("off", "nan"):
         raise ArgumentError(f"checks={checks!r}; choose 'off' or 'nan'")

@@ -11,7 +11,6 @@ import numpy as np
 
 from graphc.errors import TraceError, located
 from graphc.ir.dims import SymbolicDim
-from graphc.ir.graph import Node
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced, trace
 from graphc.trace.tracer import Tracer, as_tracer
@@ -37,39 +36,60 @@ class Recorded:
         return tree.unflatten(self.structure, leaves)
 
 
-def record_tree(
-    function: Callable[[Sequence[Tracer]], Any], arguments: Sequence[Abstract], names: Sequence[str]
-) -> Recorded:
-    """Runs `function` on stand-ins for flat arguments; it returns a tree."""
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a function around the stand-ins: how to make them, and what they are called."""
+
+    abstract: tuple[Abstract, ...]
+    names: tuple[str, ...]  # of the traced leaves
+    build: Callable[[Sequence[Tracer]], Any]  # stand-ins to the tree of all arguments
+    name_leaves: Callable[[Structure], list[str]]  # for such a tree
+
+
+def record_tree(function: Callable[[Any], Any], arguments: Arguments) -> Recorded:
+    """Runs `function` on the tree of its arguments, made of stand-ins; it returns a tree."""
     found: list[tuple[Structure, tuple[tuple[int, Any], ...]]] = []
 
     def flat(*stand_ins: Tracer) -> list[Any]:
-        originals = [stand_in.node for stand_in in stand_ins]
-        leaves, structure = tree.flatten(function(stand_ins))
-        _refuse_mutation(stand_ins, originals, names)
+        given = arguments.build(stand_ins)
+        before = tree.flatten(given)
+        leaves, structure = tree.flatten(function(given))
+        _refuse_lost_updates(arguments, before, tree.flatten(given), leaves)
         found.append((structure, tuple((i, leaf) for i, leaf in enumerate(leaves) if not _is_value(leaf))))
         # A size of an array is a Python integer, traced or not.
         return [as_tracer(v) if isinstance(v, SymbolicDim) else v for v in leaves if _is_value(v)]
 
-    traced = trace(flat, arguments, names)
+    traced = trace(flat, arguments.abstract, arguments.names)
     return Recorded(traced, *found[0])
 
 
 def _is_value(leaf: Any) -> bool:
-    return isinstance(leaf, Tracer | SymbolicDim | np.ndarray | np.generic) or type(leaf) in (
-        float,
-        int,
-        bool,
+    arrays = (Tracer, SymbolicDim, np.ndarray, np.generic)
+    return isinstance(leaf, arrays) or type(leaf) in (float, int, bool)
+
+
+def _refuse_lost_updates(
+    arguments: Arguments,
+    before: tuple[list[Any], Structure],
+    after: tuple[list[Any], Structure],
+    results: Sequence[Any],
+) -> None:
+    """Raises where the function changed a dict, list or object among its arguments without returning it.
+
+    While tracing it works on copies: what it assigns there, the caller would not see.
+    """
+    known = {id(leaf) for leaf in (*before[0], *results)}
+    lost = [i for i, leaf in enumerate(after[0]) if id(leaf) not in known]
+    if lost:
+        what = f"argument {arguments.name_leaves(after[1])[lost[0]]} was assigned"
+    elif before[1] != after[1] and not set(map(id, after[0])) & set(map(id, results)):
+        what = f"the arguments were changed from {tree.show(before[1])} to {tree.show(after[1])}"
+    else:
+        return
+    raise TraceError(
+        located(
+            f"{what} inside the function, and the caller would not see it",
+            None,
+            "Return the new value, or the changed object, from the function.",
+        )
     )
-
-
-def _refuse_mutation(stand_ins: Sequence[Tracer], originals: Sequence[Node], names: Sequence[str]) -> None:
-    for stand_in, node, name in zip(stand_ins, originals, names, strict=True):
-        if stand_in.node is not node:
-            raise TraceError(
-                located(
-                    f"argument {name} was modified in place",
-                    stand_in.node.source,
-                    "Work on a copy (x = x.copy()) and return it.",
-                )
-            )

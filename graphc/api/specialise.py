@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from graphc.api.arguments import check_donated
-from graphc.api.call import Form
+from graphc.api.call import Form, Parameters, all_names, leaf_names
 from graphc.api.checks import raise_first_nonfinite
-from graphc.api.record import Recorded, record_tree
+from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
 from graphc.ir.graph import Graph
 from graphc.passes.pipeline import optimise
 from graphc.runtime.signature import ArgGroup, ArgTree, Group, Structure
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
-from graphc.trace.tracer import Tracer
 
 _WEAK = {"python float": float, "python int": int, "python bool": bool}
 # A 0-d array that is returned as it came, though computed results of shape () are NumPy scalars.
@@ -91,15 +90,17 @@ def specialise(
     )
 
 
-def record_function(function: Callable[..., Any], form: Form, names: Sequence[str]) -> Recorded:
+def record_function(function: Callable[..., Any], parameters: Parameters, form: Form) -> Recorded:
     """Runs `function` on stand-ins for the traced leaves of `form`."""
 
-    def call(stand_ins: Sequence[Tracer]) -> Any:
-        args, kwargs = form.rebuild(stand_ins)
+    def call(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
+        args, kwargs = arguments
         return function(*args, **kwargs)
 
-    arguments = [Abstract(leaf.type, _WEAK.get(leaf.kind)) for leaf in form.leaves]
-    return record_tree(call, arguments, names)
+    abstract = tuple(Abstract(leaf.type, _WEAK.get(leaf.kind)) for leaf in form.leaves)
+    names = tuple(leaf_names(parameters, form))
+    arguments = Arguments(abstract, names, form.rebuild, lambda structure: all_names(parameters, structure))
+    return record_tree(call, arguments)
 
 
 def make_program(

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.api.call import parameters_of
 from graphc.api.compile import Compiled, Settings, unbind
-from graphc.api.record import STABLE, Recorded, record_tree
+from graphc.api.record import STABLE, Arguments, Recorded, record_tree
 from graphc.autodiff.reverse import gradient, pullback
 from graphc.backends.base import default_backend
 from graphc.errors import ArgumentError, DifferentiationError, located
@@ -215,17 +215,28 @@ def _record(
                 statics.append((index, leaf))
         arguments.append((structure, tuple(statics)))
 
-    def call(stand_ins: Sequence[Tracer]) -> Any:
+    def build(stand_ins: Sequence[Tracer]) -> list[Any]:
         supply = iter(stand_ins)
-        new = list(args)
-        for position, (structure, statics) in zip(positions, arguments, strict=True):
+        trees = []
+        for structure, statics in arguments:
             kept = dict(statics)
             leaves = [kept[i] if i in kept else next(supply) for i in range(structure.num_leaves)]
-            new[position] = tree.unflatten(structure, leaves)
+            trees.append(tree.unflatten(structure, leaves))
+        return trees
+
+    def call(trees: list[Any]) -> Any:
+        new = list(args)
+        for position, value in zip(positions, trees, strict=True):
+            new[position] = value
         return function(*new, **kwargs)
 
-    abstract = [Abstract(x.node.array_type, x.weak) for x in inputs]
-    return _Recorded(record_tree(call, abstract, names), tuple(inputs), tuple(arguments))
+    def name_leaves(structure: Structure) -> list[str]:
+        pairs = zip(structure.children(), positions, strict=True)
+        return [name for s, p in pairs for name in tree.leaf_names(s, parameters.name(p))]
+
+    abstract = tuple(Abstract(x.node.array_type, x.weak) for x in inputs)
+    made = Arguments(abstract, tuple(names), build, name_leaves)
+    return _Recorded(record_tree(call, made), tuple(inputs), tuple(arguments))
 
 
 def _is_differentiable(leaf: Any, name: str) -> bool:

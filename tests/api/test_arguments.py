@@ -200,6 +200,38 @@ def test_shapes_that_do_not_fit():
         graphc.compile(lambda x, y: x + y)(np.ones(2), np.ones(3))
 
 
+# ---- changes of arguments
+
+
+def test_updates_of_arguments_that_the_caller_would_not_see_are_refused(backend):
+    def assign(params, x):
+        params["w"] = params["w"] + x
+
+    def remove(params, x):
+        return params.pop("w") * x
+
+    text = "argument params['w'] was assigned inside the function, and the caller would not see it"
+    remedy = "\n  Return the new value, or the changed object, from the function."
+    with raises_exactly(graphc.TraceError, text + remedy):
+        graphc.compile(assign, backend=backend)({"w": np.ones(2)}, 1.0)
+    with raises_exactly(graphc.TraceError, text + remedy):
+        graphc.grad(lambda params: assign(params, 1.0) or 2 * params["w"])({"w": 1.0})
+    with raises_exactly(
+        graphc.TraceError,
+        "the arguments were changed from (({'w': *}, *), {}) to (({}, *), {}) inside the function, "
+        "and the caller would not see it" + remedy,
+    ):
+        graphc.compile(remove, backend=backend)({"w": np.ones(2)}, 1.0)
+
+
+def test_an_updated_argument_may_be_returned(backend):
+    def assign(params, x):
+        params["w"] = params["w"] + x
+        return params
+
+    assert graphc.compile(assign, backend=backend)({"w": 1.0}, 2.0) == {"w": 3.0}
+
+
 # ---- checks="nan"
 
 
