@@ -43,6 +43,7 @@ SIGNS = (
     Identity("cosh(-x)", "cosh(x)", FLOAT),
     Identity("sin(-x)", "-sin(x)", FLOAT),
     Identity("tanh(-x)", "-tanh(x)", FLOAT),
+    Identity("erf(-x)", "-erf(x)", FLOAT),
     Identity("mul_or_zero(-x, y)", "-mul_or_zero(x, y)", FLOAT),
     Identity("mul_or_zero(x, -y)", "-mul_or_zero(x, y)", FLOAT, False, "the sign of zero where x is 0"),
     Identity("-(x - y)", "y - x", FLOAT, False, "the sign of zero where x = y"),

@@ -41,11 +41,12 @@ def _stable(before: str, after: str, why: str) -> Identity:
 
 
 IDENTITIES: tuple[Identity, ...] = (
-    _stable("log(1 + exp(x))", "logaddexp(x, 0)", "exp overflows above 709; cancels below -37"),
-    _stable("log1p(exp(x))", "logaddexp(x, 0)", "exp overflows above 709"),
+    _stable("log(1 + exp(x))", "softplus(x)", "exp overflows above 709; cancels below -37"),
+    _stable("log1p(exp(x))", "softplus(x)", "exp overflows above 709"),
+    _stable("logaddexp(x, 0)", "softplus(x)", "to rounding: one operand less"),
     _stable("log(exp(x) + exp(y))", "logaddexp(x, y)", "exp overflows"),
-    _stable("log(expit(x))", "-logaddexp(-x, 0)", "expit underflows below -745"),
-    _stable("log1p(-expit(x))", "-logaddexp(x, 0)", "1 - expit cancels"),
+    _stable("log(expit(x))", "log_expit(x)", "expit underflows below -745"),
+    _stable("log1p(-expit(x))", "log_expit(-x)", "1 - expit cancels"),
     _stable("1 - expit(x)", "expit(-x)", "cancels above 37"),
     _stable("1/(1 + exp(-x))", "expit(x)", "its derivative is 0 * inf for large negative x"),
     _stable("1/(1 + exp(x))", "expit(-x)", "its derivative is inf * 0 for large x"),
@@ -68,6 +69,8 @@ IDENTITIES: tuple[Identity, ...] = (
     _stable("expm1(log1p(x))", "x", "two roundings saved"),
     _stable("log1p(expm1(x))", "x", "expm1 overflows"),
     _stable("1 - cos(x)", "2*square(sin(0.5*x))", "cancels near 0"),
+    _stable("1 - erf(x)", "erfc(x)", "cancels above 2"),
+    _stable("log(ndtr(x))", "log_ndtr(x)", "underflows below -38"),
     _stable("sqrt(square(x))", "absolute(x)", "x² overflows; its derivative is 0/0 at 0"),
     Identity("square(sqrt(x))", "x", FLOAT, False, "two roundings saved; x nonnegative", _nonnegative_x),
 )
