@@ -271,6 +271,8 @@ def compile(
         raise ArgumentError(f"checks={checks!r}; choose 'off' or 'nan'")
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ArgumentError(f"threads={threads!r}; choose a positive number, or None for all")
+    if not isinstance(dynamic, bool | Mapping | None):
+        raise ArgumentError(f"dynamic={dynamic!r}; choose True, or a dict from argument to its type or axes")
     backend = backend or default_backend()
     get_backend(backend)
     settings = Settings(

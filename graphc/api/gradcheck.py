@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.api.call import parameters_of
+from graphc.api.compile import unbind
 from graphc.api.transform import vjp
 from graphc.errors import DifferentiationError
 from graphc.trace import tree
@@ -25,13 +27,15 @@ def gradcheck(
     in float64 with h = eps·max(1, |x|), eps = 6e-6 (the cube root of the rounding unit). They must agree
     within atol + rtol·|difference|: 1e-5 and 1e-7 for float64 arguments, 1e-3 and 1e-4 for float32.
     """
+    function, bound = unbind(f)
+    parameters = parameters_of(function, ())
     y, pullback = vjp(f, *xs)
     outputs, structure = tree.flatten(y)
     directions = list(_directions(outputs))
     gradients = pullback(tree.unflatten(structure, directions))
     for position, (x, gradient) in enumerate(zip(xs, gradients, strict=True)):
         leaves, shape = tree.flatten(x)
-        names = tree.leaf_names(shape, f"argument {position}")
+        names = tree.leaf_names(shape, parameters.name(len(bound) + position))
         for index, (leaf, g, name) in enumerate(zip(leaves, tree.flatten(gradient)[0], names, strict=True)):
             single = np.asarray(leaf).dtype == np.float32
             tolerances = (rtol or (1e-3 if single else 1e-5), atol or (1e-4 if single else 1e-7))
@@ -88,7 +92,7 @@ def _compare(
         if not abs(g[entry] - difference) <= atol + rtol * abs(difference):
             where = f"[{', '.join(map(str, entry))}]" if entry else ""
             raise DifferentiationError(
-                f"gradient of {name}{where} is {g[entry]:.10g}, "
+                f"gradient of argument {name}{where} is {g[entry]:.10g}, "
                 f"but central differences give {difference:.10g}"
                 f" (they may differ by {atol + rtol * abs(difference):.2g})"
             )

@@ -299,6 +299,10 @@ def test_unknown_options_say_what_there_is():
         graphc.compile(_f, backend="tpu")
     with raises_exactly(graphc.ArgumentError, "checks='inf'; choose 'off' or 'nan'"):
         graphc.compile(_f, checks="inf")
+    with raises_exactly(
+        graphc.ArgumentError, "dynamic='N'; choose True, or a dict from argument to its type or axes"
+    ):
+        graphc.compile(_f, dynamic="N")
     with raises_exactly(graphc.ArgumentError, "threads=0; choose a positive number, or None for all"):
         graphc.compile(_f, threads=0)
 

@@ -270,7 +270,7 @@ def test_gradcheck_accepts_right_gradients():
 def test_gradcheck_names_the_entry_that_is_wrong():
     with raises_exactly(
         graphc.DifferentiationError,
-        "gradient of argument 1['w'][1] is 0, but central differences give 2.729517028 "
+        "gradient of argument p['w'][1] is 0, but central differences give 2.729517028 "
         "(they may differ by 2.7e-05)",
     ):
         graphc.gradcheck(
