@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.ops.base import ALL_OPS, apply
 from graphc.ops.elementwise.selection import select
+from graphc.ops.elementwise.special import trigamma
 
 
 def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
@@ -241,7 +242,7 @@ def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x**y
 
 
 def psi(r: Any, x: Any) -> tuple[Any, ...]:  # r = polygamma(0, x)
-    return (apply(ALL_OPS["polygamma"](1), x),)
+    return (trigamma(x),)
 
 
 def rad2deg(r: Any, x: Any) -> tuple[Any, ...]:  # r = x*(180/pi)

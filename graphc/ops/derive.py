@@ -12,7 +12,6 @@ import ast
 import random
 import re
 from functools import cache
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +146,7 @@ class _ToNumPy(ast.NodeTransformer):
         op = ALL_OPS.get(name)
         if isinstance(op, type) and issubclass(op, AbstractElementwise) and op.numpy is None:
             return ast.Call(ast.Name("apply"), [_expression(f"ALL_OPS[{name!r}]()"), *arguments], [])
-        if name == "trigamma":
-            return ast.Call(ast.Name("apply"), [_expression('ALL_OPS["polygamma"](1)'), *arguments], [])
-        prefix = "" if name == "select" else "np."
+        prefix = "" if name in ("select", "trigamma") else "np."
         return ast.Call(ast.Name(prefix + name), arguments, [])
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -188,6 +185,7 @@ import numpy as np
 
 from graphc.ops.base import ALL_OPS, apply
 from graphc.ops.elementwise.selection import select
+from graphc.ops.elementwise.special import trigamma
 
 
 def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
@@ -208,12 +206,7 @@ def module_text() -> str:
     functions, rows = [], []
     for name in sorted(ALL_OPS):
         op = ALL_OPS[name]
-        if (
-            not issubclass(op, AbstractElementwise)
-            or not op.differentiable
-            or "Piecewise" in op.expression
-            or signature(op).parameters  # a family of functions, with a rule of its own
-        ):
+        if not issubclass(op, AbstractElementwise) or not op.differentiable or "Piecewise" in op.expression:
             continue
         operands = OPERANDS[: op.arity]
         parameters = ", ".join(f"{p}: Any" for p in ("r", *operands))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from graphc.ops.elementwise.power import Power
 from graphc.ops.leaf import Const
 from graphc.trace.context import user_line_with_text
 from graphc.trace.tracer import Tracer, as_tracer
-from graphc.trace.ufuncs import COMPOSED, METHODS, cast, composed, elementwise, loop_dtypes
+from graphc.trace.ufuncs import COMPOSED, METHODS, broadcast_to, cast, composed, elementwise, loop_dtypes
 
 
 @composed(np.power)
@@ -77,6 +78,33 @@ def identity(x: Any, **options: Any) -> Any:
     x = as_tracer(x)
     (dtype,) = loop_dtypes(np.positive, (x,), **options)
     return cast(x, dtype)
+
+
+def _of_integers(ufunc: np.ufunc, meaning: Callable[[Any], Any]) -> None:
+    """Gives `ufunc` a simpler meaning on integers and booleans than on floats."""
+
+    def function(x: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+        x = as_tracer(x)
+        (to,) = loop_dtypes(ufunc, (x,), dtype, casting)
+        if to.kind == "f":
+            return elementwise(UFUNC_TO_OP[ufunc](), x, ufunc=ufunc, dtype=dtype, casting=casting)
+        return meaning(cast(x, to))
+
+    COMPOSED[ufunc] = function
+
+
+def _unit_or_zero(x: Any) -> Any:
+    """1/x of integers: ±1 of ±1, else 0; NumPy leaves 1/0 undefined."""
+    return np.where((x == 1) | (x == -1), x, 0)
+
+
+_of_integers(np.isnan, lambda x: broadcast_to(np.False_, x.shape))
+_of_integers(np.isinf, lambda x: broadcast_to(np.False_, x.shape))
+_of_integers(np.isfinite, lambda x: broadcast_to(np.True_, x.shape))
+_of_integers(np.floor, lambda x: x)
+_of_integers(np.ceil, lambda x: x)
+_of_integers(np.trunc, lambda x: x)
+_of_integers(np.reciprocal, _unit_or_zero)
 
 
 @composed(np.divmod)

@@ -159,3 +159,11 @@ def test_an_integer_that_does_not_fit_is_numpys_error() -> None:
 
 def test_errors_keep_numpys_classes() -> None:
     assert issubclass(DTypeError, TypeError) and issubclass(UnsupportedError, TypeError)
+
+
+def test_predicates_rounding_and_reciprocals_of_integers_are_numpys() -> None:
+    for dtype in ("i8", "u1", "?"):
+        x = np.array([1, 0, 5]).astype(dtype)
+        for ufunc in (np.isnan, np.isinf, np.isfinite, np.floor, np.ceil, np.trunc):
+            check(ufunc, x)
+    check(np.reciprocal, np.array([1, -1, 5, -3]))

@@ -37,7 +37,8 @@ def emit_op(code: Code, name: str, args: Sequence[ir.Value], dtypes: Dtypes, res
     if first.kind == "b" and name in BOOLEAN:
         return BOOLEAN[name](code, *args)
     if first.kind in "iu" and name in INTEGER:
-        return INTEGER[name](code, *args, signed=first.kind == "i")
+        value = INTEGER[name](code, *args, signed=first.kind == "i")
+        return cast(code, value, first, result) if name == "bitwise_count" else value
     if first.kind == "f" and name in FLOAT:
         return FLOAT[name](code, *args)
     if first.kind == "f" and name in MATH:

@@ -6,10 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ops.base import apply, register
-from graphc.ops.elementwise import special_functions
+from graphc.ops.base import register
 from graphc.ops.elementwise.by_scalar import AbstractSpecial
-from graphc.ops.elementwise.cotangents import scaled
+from graphc.ops.elementwise.selection import select
+
+
+def trigamma(x: Any) -> Any:
+    """The derivative of digamma, Σ (x + k)⁻²: ten terms and the asymptotic series of the rest.
+
+    (Abramowitz & Stegun 6.4.12; below 0 the reflection 6.4.7.) Plain NumPy, so that its derivatives follow.
+    """
+    z = select(x < 0, 1 - x, x)
+    total = 1 / (z * z)
+    for _ in range(9):
+        z = z + 1
+        total = total + 1 / (z * z)
+    z = z + 1
+    w = 1 / (z * z)
+    series = 1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * (5 / 66 - w * (691 / 2730)))))
+    direct = total + (1 + w * series) / z + w / 2
+    sine = np.sin(np.pi * (x - np.rint(x)))
+    return select(x < 0, np.pi**2 / (sine * sine) - direct, direct)
 
 
 @register
@@ -42,7 +59,7 @@ class Gamma(AbstractSpecial):
 
 @register
 class Digamma(AbstractSpecial):
-    """Γ'(x)/Γ(x), SciPy's `digamma`. Gradient polygamma(1, x)."""
+    """Γ'(x)/Γ(x), SciPy's `digamma`. Gradient `trigamma`."""
 
     name = "psi"
     special = "psi"
@@ -102,26 +119,3 @@ class I1e(AbstractSpecial):
     expression = "exp(-Abs(x))*besseli(1, x)"
     gradients = ("i0e(x) - sign(x)*r - select(x != 0, r/x, 0.5)",)
     numba = "special.i1e({0})"
-
-
-@register
-class Polygamma(AbstractSpecial):
-    """The derivative of this order, 1 or more, of digamma."""
-
-    order: int = 1
-
-    name = "polygamma"
-    arity = 1
-    expression = "polygamma(1, x)"
-    numba = "special.polygamma({0}, {1})"
-    domain = ((0.2, 5.0),)
-    finite = False
-
-    def numba_for(self, *dtypes: np.dtype) -> str:
-        return f"special.polygamma({self.order}, {{0}})"
-
-    def scalar(self, *numbers: float) -> float:
-        return float(special_functions.polygamma(self.order, np.float64(numbers[0])))
-
-    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        return (scaled(g, apply(Polygamma(self.order + 1), *args)),)

@@ -192,37 +192,6 @@ def digamma(x: float) -> float:
     return total + math.log(x) - 0.5 / x - series
 
 
-def polygamma(order: int, x: float) -> float:
-    """The derivative of this order ≥ 1 of digamma: (-1)ᵒ⁺¹ o! Σ (x + k)⁻ᵒ⁻¹, by Euler and Maclaurin."""
-    if x <= 0.0 and x == np.floor(x):
-        return np.inf if order % 2 else np.nan
-    if x == np.inf or x != x:
-        return 0.0 if x == np.inf else x
-    s = order + 1.0
-    total = 0.0
-    while x < 10.0 + order:
-        total += x**-s
-        x += 1.0
-    total += x ** (1.0 - s) / (s - 1.0) + 0.5 * x**-s
-    term = s * x ** (-s - 1.0)  # s (s+1) … (s+2j-2) x^(-s-2j+1)
-    coefficients = (
-        1 / 12,
-        -1 / 720,
-        1 / 30240,
-        -1 / 1209600,
-        1 / 47900160,
-        -691 / 1307674368000,
-        1 / 74724249600,
-    )
-    for j in range(7):
-        total += coefficients[j] * term
-        term *= (s + 2 * j + 1.0) * (s + 2 * j + 2.0) / (x * x)
-    factorial = 1.0
-    for k in range(2, order + 1):
-        factorial *= k
-    return float(factorial * total if order % 2 else -factorial * total)
-
-
 def i0e(x: float) -> float:
     """e^(-|x|) I₀(x): the power series, from 30 on the asymptotic one (Abramowitz & Stegun 9.7.1)."""
     a = abs(x)
