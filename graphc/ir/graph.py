@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from graphc.ir.dims import Dim
 from graphc.ir.types import ArrayType, TupleType, ValueType
 
 
@@ -29,6 +30,10 @@ class AbstractOp(abc.ABC):
 
         Written in NumPy: the reverse pass runs it on traced values, tests on arrays.
         """
+
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        """Dims that must not be negative for the op to have a meaning; checked when sizes are known."""
+        return []
 
     def stays_finite(self, *args: Node) -> bool:
         """Whether the result is finite if the operands are, apart from overflow of sums and products."""

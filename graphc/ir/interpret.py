@@ -34,10 +34,13 @@ def bind_sizes(types: tuple[ArrayType, ...], shapes: tuple[tuple[int, ...], ...]
 
 def interpret(graph: Graph, *arrays: Any) -> tuple[np.ndarray, ...]:
     """The outputs of `graph` for these inputs, each op evaluated by its NumPy definition."""
+    from graphc.ir.requirements import check_sizes
     from graphc.ir.sizes import with_sizes
 
     shapes = tuple(np.shape(a) for a in arrays)
     sizes = bind_sizes(tuple(n.array_type for n in graph.inputs), shapes)
+    if sizes:
+        check_sizes(graph, sizes)
     values: dict[Node, Any] = dict(zip(graph.inputs, arrays, strict=True))
     with np.errstate(all="ignore"):
         for node in graph:

@@ -102,6 +102,9 @@ class Slice(AbstractOp):
                 raise ShapeError(f"slice {start}:{last}:{step} leaves the axis of length {n} of {x}")
         return ArrayType(x.dtype, self.shape)
 
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return inside(args[0].shape, self.start, self.shape, self.step)
+
     def evaluate(self, *args: Any) -> Any:
         (x,) = args
         for axis, (a, n, s) in enumerate(zip(self.start, self.shape, self.step, strict=True)):
@@ -110,6 +113,20 @@ class Slice(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (apply(Pad(self.start, tuple(args[0].shape), self.step), g),)
+
+
+def inside(
+    whole: tuple[Dim, ...], starts: tuple[Dim, ...], part: tuple[Dim, ...], steps: tuple[int, ...]
+) -> list[Dim]:
+    """Dims that are not negative exactly if the part lies in the whole; an empty one may start at its end."""
+    dims: list[Dim] = []
+    for n, start, length, step in zip(whole, starts, part, steps, strict=True):
+        if length == 0 or (start == 0 and length == n):
+            continue
+        last = start + (length - 1) * step
+        first, final = (start, last) if step > 0 else (last, start)
+        dims += [first, n - 1 - final] if isinstance(length, int) else [length, first + 1, n - final]
+    return dims
 
 
 @register
@@ -126,6 +143,9 @@ class Pad(AbstractOp):
         (x,) = args
         Slice(self.start, x.shape, self.step).infer(ArrayType(x.dtype, self.shape))
         return ArrayType(x.dtype, self.shape)
+
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return inside(self.shape, self.start, args[0].shape, self.step)
 
     def evaluate(self, *args: Any) -> Any:
         (x,) = args

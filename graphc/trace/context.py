@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import LeakedTracerError, located
+from graphc.errors import LeakedTracerError, TraceError, located
 from graphc.ir.graph import Builder, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.leaf import Input
@@ -33,6 +34,7 @@ class Trace:
     parent: Trace | None = None
     inputs: list[Node] = field(default_factory=list)
     captured: dict[int, tuple[Any, Node]] = field(default_factory=dict)
+    contents: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # of captured arrays
     open: bool = True
     writes: int = 0  # in-place changes so far: views read their base again after one
     finite: dict[Node, bool] = field(default_factory=dict)  # what ir/finite.py found out so far
@@ -48,7 +50,21 @@ class Trace:
         """The parameter that stands for an outside value; `value` is kept alive, so `key` stays unique."""
         if key not in self.captured:
             self.captured[key] = (value, self.new_input(type_))
+            if isinstance(value, np.ndarray):
+                self.contents[key] = (content_of(value), user_line_with_text())
         return self.captured[key][1]
+
+    def check_captured(self) -> None:
+        """Refuses a captured array that was written after its use: the program would see the new values."""
+        for key, (content, source) in self.contents.items():
+            if content_of(self.captured[key][0]) != content:
+                raise TraceError(
+                    located(
+                        "a concrete array was changed after it had been used with traced values",
+                        source,
+                        "Use a copy of it: x + buffer.copy().",
+                    )
+                )
 
     def encloses(self, other: Trace) -> bool:
         """Whether `other` runs inside this trace."""
@@ -58,6 +74,12 @@ class Trace:
                 return True
             inner = inner.parent
         return False
+
+
+def content_of(array: np.ndarray) -> int:
+    """A checksum of the elements; of about a million of them, evenly spread, for a large array."""
+    flat = array.reshape(-1)
+    return zlib.adler32(np.ascontiguousarray(flat[:: max(1, flat.size >> 20)]).tobytes())
 
 
 def current() -> Trace | None:

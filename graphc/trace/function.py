@@ -46,6 +46,7 @@ def trace(
         results = list(_run(function, stand_ins))
         nodes = tuple(lift(context, result) for result in results)
         abstract = tuple(Abstract(n.array_type, _weak(r)) for n, r in zip(nodes, results, strict=True))
+        context.check_captured()
         inputs = tuple(context.inputs)
         captured = tuple(value for value, _ in context.captured.values())
     labels = (*names, *(f"captured{i}" for i in range(len(captured)))) if names else ()

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from graphc.errors import located
+from graphc.trace.context import user_line_with_text
+
 # What NumPy's object loops call on their elements: np.sin of an object array calls x.sin().
 _UNARY = (
     *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sqrt, np.cbrt, np.square),
@@ -66,8 +69,22 @@ class ArrayMethods:
 
     @property
     def flat(self) -> Any:
-        """The elements in C order, as `ravel()`: iterable, readable and writable by position."""
-        return np.ravel(self)  # type: ignore[call-overload]
+        """The elements in C order: iterable, readable and writable by position."""
+        from graphc.ops.view import Reshape
+        from graphc.trace.aliasing import view
+
+        return view(self, Reshape((self.size,)))  # type: ignore[arg-type, attr-defined]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            located(
+                f"a traced array has no attribute {name!r}",
+                user_line_with_text(),
+                "Its numbers and memory do not exist while tracing; docs/coverage.md lists what there is.",
+            )
+        )
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
@@ -130,6 +147,10 @@ class ArrayMethods:
         from graphc.trace.ufuncs import unsupported
 
         raise unsupported("ndarray.view; use astype to convert numbers")
+
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+        """Sorts in place completely, which is a partition."""
+        self.sort(axis)
 
     def tobytes(self, order: str = "C") -> NoReturn:
         """Refused: the bytes are not known while tracing."""

@@ -132,7 +132,7 @@ def data_dependent(function: str, remedy: str) -> TraceError:
     )
 
 
-_REFUSED = {
+REFUSED = {
     np.nonzero: "Use masks: np.where(x != 0, a, b), np.count_nonzero(x), or np.argmax(x != 0) for the first.",
     np.argwhere: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
     np.flatnonzero: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
@@ -155,7 +155,7 @@ def _refuser(function: Any, remedy: str) -> None:
         raise data_dependent(function.__name__, remedy)
 
 
-for _name, _remedy in _REFUSED.items():
+for _name, _remedy in REFUSED.items():
     _refuser(_name, _remedy)
 
 

@@ -290,5 +290,6 @@ def _refuse_eig(function: Any) -> None:
         )
 
 
-for _function in (np.linalg.eig, np.linalg.eigvals):
+NO_REAL_RESULT = (np.linalg.eig, np.linalg.eigvals)
+for _function in NO_REAL_RESULT:
     _refuse_eig(_function)
