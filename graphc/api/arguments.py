@@ -108,8 +108,10 @@ def describe_all(
     described: list[Described] = []
     for index, leaf in enumerate(leaves):
         what: Described | None = None
-        if type(leaf) is np.ndarray and leaf.flags.c_contiguous:  # by far the most frequent case
-            what = _array_leaf(leaf.dtype, leaf.shape)
+        if type(leaf) is np.ndarray:  # by far the most frequent case
+            flags = leaf.flags
+            if flags.c_contiguous and flags.aligned:
+                what = _array_leaf(leaf.dtype, leaf.shape)
         if what is None:
             leaf, what = describe(leaf, functools.partial(name, index))
         described.append(what)
@@ -125,7 +127,7 @@ def describe(value: Any, name: Name) -> tuple[Any, Described]:
         leaf = _array_leaf(value.dtype, value.shape)
         if leaf is None:
             _refuse_dtype(value.dtype, f"an array of dtype {value.dtype}", name)
-        return (value if value.flags.c_contiguous else np.array(value, order="C")), leaf
+        return regular(value), leaf
     if cls in _NUMBER_LEAVES:
         if cls is int and not _INT64.min <= value <= _INT64.max:
             _refuse(name, f"the integer {value}, which does not fit 64 bits", "Pass a float.")
@@ -136,6 +138,11 @@ def describe(value: Any, name: Name) -> tuple[Any, Described]:
             _refuse_dtype(value.dtype, f"a NumPy scalar of dtype {value.dtype}", name)
         return value, leaf
     return _describe_foreign(value, name)
+
+
+def regular(array: np.ndarray) -> np.ndarray:
+    """`array` itself if it is C-contiguous and aligned, else a copy that is."""
+    return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C")
 
 
 def _describe_foreign(value: Any, name: Name) -> tuple[Any, Described]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.api.arguments import check_donated
+from graphc.api.arguments import check_donated, regular
 from graphc.api.call import Form, Parameters, all_names, leaf_names
 from graphc.api.checks import raise_first_nonfinite
 from graphc.api.record import Arguments, Recorded, record_tree
@@ -115,7 +115,7 @@ def make_program(
     results = _results(traced, arguments)
     written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
     graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), stable=options.stable)
-    captured = tuple(np.ascontiguousarray(array) for array in traced.captured)
+    captured = tuple(regular(array) for array in traced.captured)
     structure = None if recorded.statics else _nesting(recorded.structure, count())
     nesting = _argument_nesting(form)
     return Program(name, graph, arguments, captured, results, structure, options, nesting)

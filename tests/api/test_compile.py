@@ -131,6 +131,17 @@ def test_arrays_that_are_not_contiguous(backend):
         assert np.array_equal(f(view), view * 2)
 
 
+def test_arrays_that_are_not_aligned(backend):
+    x = np.frombuffer(bytearray(25), np.float64, 3, offset=1)
+    x[:] = [1, 2, 3]
+    assert not x.flags.aligned
+    f = graphc.compile(lambda y: y + x, backend=backend)
+    assert np.array_equal(f(x), [2, 4, 6])
+    assert np.array_equal(f(np.ones(3)), [2, 3, 4])
+    x[0] = 5
+    assert np.array_equal(f(np.ones(3)), [6, 3, 4])
+
+
 def test_memory_mapped_arrays(backend, tmp_path):
     x = np.memmap(tmp_path / "x", np.float64, "w+", shape=(3,))
     x[:] = 2
