@@ -197,6 +197,21 @@ graph(x: f64, y: f64):
   %2: f64 = add x %1
   return %2""",
     ),
+    "an integer is finite and whole": (
+        """\
+graph(n: i64[3]):
+  %0: bool[3] = isfinite n
+  %1: bool[3] = isnan n
+  %2: i64[3] = ceil n
+  return %0, %1, %2""",
+        """\
+graph(n: i64[3]):
+  %0: bool = const[True: bool]
+  %1: bool[3] = broadcast_to[shape=(3,)] %0
+  %2: bool = const[False: bool]
+  %3: bool[3] = broadcast_to[shape=(3,)] %2
+  return %1, %3, n""",
+    ),
 }
 
 
