@@ -9,11 +9,15 @@ from graphc.ir.graph import AbstractOp, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
+from graphc.lower.opaque.householder import qr
+from graphc.lower.opaque.jacobi import eigh, svd
 from graphc.lower.opaque.scatter import scatter
 from graphc.lower.opaque.sorting import argsort, searchsorted, sort
+from graphc.lower.opaque.triangular import cholesky, lu, triangular_solve
 from graphc.lower.writer import ErrorTable
 from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import ScatterAdd, ScatterSet
+from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 
 # (builder, node, operand buffers, result buffers, errors) -> scratch buffers the kernel needs
@@ -30,4 +34,10 @@ OPAQUE: dict[type[AbstractOp], Emit] = {
     Sort: sort,
     ArgSort: argsort,
     SearchSorted: searchsorted,
+    Cholesky: cholesky,
+    LU: lu,
+    TriangularSolve: triangular_solve,
+    QR: qr,
+    Eigh: eigh,
+    SVD: svd,
 }

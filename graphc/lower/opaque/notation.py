@@ -246,6 +246,8 @@ class Repetition:
     at: Point
 
     def carry(self, initial: Scalar) -> Carried:
+        """A variable that is `initial`, a value made before the loop, in the first iteration."""
+        assert initial.value.depth < self.code.builder.depth, "the value must exist before the loop"
         now, result = self.code.builder.carry(self.loop, initial.value)
         return Carried(self.code, self.loop, Scalar(self.code, now), Scalar(self.code, result))
 
