@@ -77,7 +77,10 @@ def _functions() -> str:
 def _refused() -> str:
     lines = ["## Refused, with a remedy\n", "| function | what to do |", "|---|---|"]
     named = {function: name for name, function in _named().items()}
-    reasons = {**REFUSED, **dict.fromkeys(NO_REAL_RESULT, "For a symmetric matrix use np.linalg.eigh.")}
+    reasons: dict[Any, str] = {
+        **REFUSED,
+        **dict.fromkeys(NO_REAL_RESULT, "For a symmetric matrix use np.linalg.eigh."),
+    }
     rows = sorted((named[f], text.replace("|", "\\|")) for f, text in reasons.items())
     return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in rows)]) + "\n"
 

@@ -53,11 +53,11 @@ class ArrayMethods:
 
     @property
     def T(self) -> Any:
-        return np.transpose(self)  # type: ignore[call-overload]
+        return np.transpose(self)
 
     @property
     def mT(self) -> Any:
-        return np.matrix_transpose(self)  # type: ignore[call-overload]
+        return np.matrix_transpose(self)
 
     @property
     def real(self) -> Any:
@@ -73,9 +73,10 @@ class ArrayMethods:
         from graphc.ops.view import Reshape
         from graphc.trace.aliasing import view
 
-        return view(self, Reshape((self.size,)))  # type: ignore[arg-type, attr-defined]
+        whole: Any = self
+        return view(whole, Reshape((whole.size,)))
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(
@@ -96,51 +97,55 @@ class ArrayMethods:
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """The same elements in another shape; one length may be -1."""
-        return np.reshape(self, _dims(shape), order=order, copy=copy)  # type: ignore[call-overload]
+        whole: Any = self
+        result: Any = np.reshape(whole, _dims(shape), order=order, copy=copy)  # type: ignore[call-overload]
+        return result
 
     def transpose(self, *axes: Any) -> Any:
         """Axes in another order; reversed without arguments."""
-        return np.transpose(self, _dims(axes) or None)  # type: ignore[call-overload]
+        return np.transpose(self, _dims(axes) or None)
 
     def flatten(self, order: str = "C") -> Any:
         """A one-dimensional copy."""
-        return np.ravel(self, order).copy()  # type: ignore[call-overload]
+        whole: Any = self
+        return np.ravel(whole, order).copy()  # type: ignore[call-overload]
 
     def fill(self, value: Any) -> None:
         """Stores `value` everywhere."""
-        self[...] = value  # type: ignore[index]
+        self[...] = value
 
     def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
         """Sorts in place."""
-        self[...] = np.sort(self, axis, kind, order, stable=stable)  # type: ignore[call-overload, index]
+        self[...] = np.sort(self, axis, kind, order, stable=stable)
 
     def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Any:
         """The elements limited to [min, max]."""
-        return np.clip(self, min, max, out)  # type: ignore[call-overload]
+        return np.clip(self, min, max, out)
 
     def dot(self, b: Any, out: Any = None) -> Any:
         """np.dot(self, b)."""
-        return np.dot(self, b, out)  # type: ignore[call-overload]
+        return np.dot(self, b, out)
 
     def conj(self) -> Any:
         """The same values: graphc computes with real numbers."""
-        return np.positive(self)  # type: ignore[call-overload]
+        return np.positive(self)
 
     conjugate = conj
 
     def copy(self, order: str = "C") -> Any:
         """The same values in memory of their own."""
-        return np.copy(self)  # type: ignore[call-overload]
+        return np.copy(self)
 
     def __copy__(self) -> Any:
-        return np.copy(self)  # type: ignore[call-overload]
+        return np.copy(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return np.copy(self)  # type: ignore[call-overload]
+        return np.copy(self)
 
     def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
         """Stores values at flat positions."""
-        np.put(self, indices, values, mode)  # type: ignore[arg-type]
+        whole: Any = self
+        np.put(whole, indices, values, mode)  # type: ignore[arg-type]
 
     def view(self, *args: Any) -> NoReturn:
         """Refused: bits are not reinterpreted."""
@@ -159,16 +164,16 @@ class ArrayMethods:
         raise unsupported("ndarray.tobytes")
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return np.round(self, ndigits or 0)  # type: ignore[call-overload]
+        return np.round(self, ndigits or 0)
 
     def __floor__(self) -> Any:
-        return np.floor(self)  # type: ignore[call-overload]
+        return np.floor(self)
 
     def __ceil__(self) -> Any:
-        return np.ceil(self)  # type: ignore[call-overload]
+        return np.ceil(self)
 
     def __trunc__(self) -> Any:
-        return np.trunc(self)  # type: ignore[call-overload]
+        return np.trunc(self)
 
     sum, prod, mean, std, var = (_through(f) for f in (np.sum, np.prod, np.mean, np.std, np.var))
     min, max, ptp = _through(np.min), _through(np.max), _through(np.ptp)
