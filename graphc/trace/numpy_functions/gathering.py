@@ -143,7 +143,6 @@ REFUSED = {
     np.intersect1d: "Compare with broadcasting: np.any(a[:, None] == b, axis=1).",
     np.setdiff1d: "Compare with broadcasting: ~np.any(a[:, None] == b, axis=1).",
     np.trim_zeros: "Multiply by a mask instead.",
-    np.delete: "Use np.concatenate of the parts to keep, or np.where.",
     np.bincount: "Use np.add.at(np.zeros_like(...), x, 1) with a fixed number of bins.",
     np.histogram: "Use np.searchsorted and np.add.at with fixed bins.",
 }

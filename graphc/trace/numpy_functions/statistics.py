@@ -17,13 +17,13 @@ from graphc.trace.numpy_functions.arguments import (
     refuse,
     strong,
 )
-from graphc.trace.numpy_functions.reductions import max_, min_, prod, reshaped, sum_
+from graphc.trace.numpy_functions.reductions import reshaped, sum_
 from graphc.trace.numpy_functions.selection import where as select
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
 
 
-def _number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
+def number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
     """How many elements each result folds: a size, or a count of the mask."""
     if mask is True or mask is NO_VALUE:
         return count_of(x.shape, all_axes(axis, x.ndim))
@@ -34,7 +34,7 @@ def _number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
 def _mean(x: Any, axis: Any, dtype: Any, keepdims: Any, mask: Any) -> Any:
     wide = dtype if dtype is not None else (np.float64 if x.dtype.kind in "iub" else None)
     total = sum_(x, axis, wide, keepdims=keepdims, where=mask)
-    return cast(total / _number_of(x, axis, keepdims, mask), total.dtype)
+    return cast(total / number_of(x, axis, keepdims, mask), total.dtype)
 
 
 @implements(np.mean)
@@ -51,7 +51,7 @@ def mean(
     return finish(_mean(strong(a), axis, dtype, keepdims, where), out)
 
 
-def _var(
+def variance(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, mask: Any, given: Any, correction: Any
 ) -> Any:
     x = strong(a)
@@ -65,7 +65,7 @@ def _var(
         x = cast(x, dtype)
     centre = _mean(x, axis, None, True, mask) if given is NO_VALUE else given
     squares = np.square(x - centre)
-    number = _number_of(x, axis, keepdims, mask) - ddof
+    number = number_of(x, axis, keepdims, mask) - ddof
     if isinstance(number, int | float):
         number = max(number, 0)
     elif isinstance(number, Tracer):
@@ -88,7 +88,7 @@ def var(
     correction: Any = NO_VALUE,
 ) -> Any:
     """Σ (x - x̄)² / (n - ddof)."""
-    return finish(_var(a, axis, dtype, ddof, keepdims, where, mean, correction), out)
+    return finish(variance(a, axis, dtype, ddof, keepdims, where, mean, correction), out)
 
 
 @implements(np.std)
@@ -105,7 +105,7 @@ def std(
     correction: Any = NO_VALUE,
 ) -> Any:
     """√(Σ (x - x̄)² / (n - ddof))."""
-    return finish(np.sqrt(_var(a, axis, dtype, ddof, keepdims, where, mean, correction)), out)
+    return finish(np.sqrt(variance(a, axis, dtype, ddof, keepdims, where, mean, correction)), out)
 
 
 @implements(np.average)
@@ -135,7 +135,7 @@ def average(
     return (result, broadcast_to(total, result.shape)) if returned else result
 
 
-def _sorted_lines(x: Any, axis: Any) -> Any:
+def sorted_lines(x: Any, axis: Any) -> Any:
     """x with the axes to fold last, as one, sorted."""
     axes = all_axes(axis, x.ndim)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
@@ -147,7 +147,7 @@ def _sorted_lines(x: Any, axis: Any) -> Any:
 
 def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
     x = strong(a)
-    lines = _sorted_lines(x, axis)
+    lines = sorted_lines(x, axis)
     n = lines.shape[-1]
     if isinstance(n, SymbolicDim) or isinstance(q, Tracer):
         raise unsupported("numpy.quantile along an axis of symbolic size, or of a traced q")
@@ -226,169 +226,6 @@ def median(
 ) -> Any:
     """The middle of the sorted values, or the mean of the two middle ones."""
     return finish(_quantile(a, 0.5, axis, "linear", keepdims), out)
-
-
-# ---- ignoring NaN
-
-
-def _without_nan(a: Any, fill: float) -> tuple[Any, Any]:
-    """The values with NaN replaced, and where there was none (True for integers)."""
-    x = strong(a)
-    if x.dtype.kind != "f":
-        return x, True
-    good = ~np.isnan(x)
-    return select(good, x, np.asarray(fill, x.dtype)[()]), good
-
-
-@implements(np.nansum)
-def nansum(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    """Σ over the elements that are not NaN."""
-    return sum_(_without_nan(a, 0.0)[0], axis, dtype, out, keepdims, initial, where)
-
-
-@implements(np.nanprod)
-def nanprod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    """Π over the elements that are not NaN."""
-    return prod(_without_nan(a, 1.0)[0], axis, dtype, out, keepdims, initial, where)
-
-
-def _and(mask: Any, other: Any) -> Any:
-    if other is True or other is NO_VALUE:
-        return mask
-    return other if mask is True else mask & strong(other)
-
-
-@implements(np.nanmean)
-def nanmean(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-) -> Any:
-    """The mean of the elements that are not NaN."""
-    x, good = _without_nan(a, 0.0)
-    return mean(x, axis, dtype, out, keepdims, where=_and(good, where))
-
-
-@implements(np.nanvar)
-def nanvar(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
-    """The variance of the elements that are not NaN."""
-    x, good = _without_nan(a, 0.0)
-    mask = _and(good, where)
-    result = _var(x, axis, dtype, ddof, keepdims, mask, mean, correction)
-    count = _number_of(x, axis, keepdims, mask)
-    if isinstance(count, Tracer):
-        result = select(count <= ddof, np.asarray(np.nan, result.dtype)[()], result)
-    return finish(result, out)
-
-
-@implements(np.nanstd)
-def nanstd(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
-    """The standard deviation of the elements that are not NaN."""
-    result = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    return finish(np.sqrt(result), out)
-
-
-def _nan_extremum(function: Any, fill: float, a: Any, axis: Any, keepdims: Any) -> Any:
-    x, good = _without_nan(a, fill)
-    result = function(x, axis, keepdims=keepdims)
-    if good is True:
-        return result
-    empty = ~np.any(good, axis=axis, keepdims=bool(keepdims is True))
-    return select(empty, np.asarray(np.nan, x.dtype)[()], result)
-
-
-@implements(np.nanmax)
-def nanmax(
-    a: Any,
-    axis: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    """The largest element that is not NaN; NaN if there is none."""
-    refuse("nanmax", initial=(initial, NO_VALUE), where=(where, True))
-    return finish(_nan_extremum(max_, -np.inf, a, axis, keepdims), out)
-
-
-@implements(np.nanmin)
-def nanmin(
-    a: Any,
-    axis: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    """The smallest element that is not NaN; NaN if there is none."""
-    refuse("nanmin", initial=(initial, NO_VALUE), where=(where, True))
-    return finish(_nan_extremum(min_, np.inf, a, axis, keepdims), out)
-
-
-@implements(np.nanargmax)
-def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    """The position of the largest element that is not NaN."""
-    return np.argmax(_without_nan(a, -np.inf)[0], axis=axis, keepdims=keepdims)
-
-
-@implements(np.nanargmin)
-def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    """The position of the smallest element that is not NaN."""
-    return np.argmin(_without_nan(a, np.inf)[0], axis=axis, keepdims=keepdims)
-
-
-@implements(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running sums with NaN as 0."""
-    return np.cumsum(_without_nan(a, 0.0)[0], axis, dtype, out)
-
-
-@implements(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running products with NaN as 1."""
-    return np.cumprod(_without_nan(a, 1.0)[0], axis, dtype, out)
 
 
 # ---- correlation
