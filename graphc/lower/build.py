@@ -26,6 +26,7 @@ class KernelBuilder:
         self._axes: dict[k.Axis, int] = {}  # axis -> depth inside its loop
         self._known: list[dict[tuple[Any, ...], k.Value]] = [{}]
         self._written: dict[k.Buffer, int] = {}  # stores so far: a later load is a new value
+        self._constants: set[k.Value] = set()
         self._count = 0
 
     @property
@@ -38,7 +39,13 @@ class KernelBuilder:
         """A literal of exactly this dtype."""
         data = np.asarray(value, dtype)
         key = ("constant", dtype, data.tobytes())
-        return self._place(key, dtype, 0, lambda v: k.Constant(v, data.item()))
+        result = self._place(key, dtype, 0, lambda v: k.Constant(v, data.item()))
+        self._constants.add(result)
+        return result
+
+    def is_constant(self, value: k.Value) -> bool:
+        """Whether a value is a literal."""
+        return value in self._constants
 
     def size(self, dim: Dim) -> k.Value:
         """A size as an i64 value."""

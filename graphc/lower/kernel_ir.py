@@ -14,6 +14,8 @@ import numpy as np
 
 from graphc.ir.dims import Dim
 
+LINE = 64  # bytes of a cache line
+
 Space: TypeAlias = Literal["input", "output", "arena", "local"]
 LoopKind: TypeAlias = Literal["serial", "parallel", "lanes"]
 
@@ -107,7 +109,10 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """buffer[index] = value, where `guard` holds. `streaming`: the line is not read again soon."""
+    """buffer[index] = value, where `guard` holds.
+
+    `streaming`: the line is not read again soon, and is aligned if the buffer is.
+    """
 
     buffer: Buffer
     index: Index

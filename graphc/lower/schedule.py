@@ -17,6 +17,8 @@ from graphc.lower.fuse import Group, Place, is_aligned
 from graphc.lower.tasks import Pointwise, Reduction, Task, expressions, nodes_read, offsets_of
 from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
 
+STREAMED_BYTES = 8 << 20
+
 COMBINE = {
     "add": "add",
     "mul": "multiply",
@@ -253,7 +255,23 @@ class LoopScheduler:
         buffer = self.buffers.get(task.node)
         if buffer is None:
             return
-        self.builder.store(buffer, self._index(buffer, task.target), value)
+        index = self._index(buffer, task.target)
+        self.builder.store(buffer, index, value, streaming=self._streams(buffer, index))
+
+    def _streams(self, buffer: k.Buffer, index: k.Index) -> bool:
+        """Whether a result is so large that writing it should not displace what the caches hold.
+
+        It must not be read again in this kernel, and rows must begin where the whole array is aligned.
+        """
+        if buffer.space != "output" or not isinstance(buffer.size, int) or not self.inner:
+            return False
+        width = buffer.dtype.itemsize
+        lanes = self.inner[-1].axis
+        others = [c for a, c in index.terms if a is not lanes] + [index.offset]
+        aligned = all(isinstance(c, int) and c * width % k.LINE == 0 for c in others)
+        read = any(buffer is self.buffers.get(n) for t in self.group.tasks for n in nodes_read(t))
+        large = buffer.size * width >= STREAMED_BYTES
+        return large and aligned and not read and index.coefficient(lanes) == 1
 
     def _index(self, buffer: k.Buffer, offset: Offset) -> k.Index:
         """Where the current point is in a buffer; row buffers hold one row for each task."""

@@ -107,7 +107,7 @@ class ExpressionWriter:
             case Position():
                 return self.builder.coordinate(self.index(e.offset))
             case Apply():
-                return self.builder.let(e.op, tuple(done[a] for a in e.args), e.dtype, e.source)
+                return self._apply(e, tuple(done[a] for a in e.args))
             case Checked():
                 return self._checked(e, done)
             case Read():
@@ -117,6 +117,14 @@ class ExpressionWriter:
                 guard = done[e.guard] if e.guard is not None else None
                 return self.builder.load(self.buffers[e.node], self.index(e.offset), guard)
         raise VerificationError(f"cannot write {e}")
+
+    def _apply(self, e: Apply, operands: tuple[k.Value, ...]) -> k.Value:
+        """The operation; a quotient whose divisor the loop does not change is a product."""
+        b = self.builder
+        if e.op == "divide" and operands[1].depth < operands[0].depth and not b.is_constant(operands[1]):
+            inverse = b.let("reciprocal", operands[1:], e.dtype, e.source)
+            return b.let("multiply", (operands[0], inverse), e.dtype, e.source)
+        return b.let(e.op, operands, e.dtype, e.source)
 
     def _checked(self, e: Checked, done: dict[Expression, k.Value]) -> k.Value:
         """The index made safe: zero, with the error recorded, where it leaves its axis."""

@@ -1,10 +1,10 @@
 """Large results reuse the memory of earlier ones.
 
-The C library returns blocks of 32 MiB and more to the system at once, so every new result pays for
-its first touch of fresh pages: as long as writing it twice. Arrays made by `empty` get their memory
-from an allocator of their own, through NumPy's interface for this (NEP 49, Picus, 2021): they own
-their memory like any other array, but what they free is kept for the next. The system may take the pages
-of kept blocks whenever it needs them (MADV_FREE).
+The C library returns large blocks to the system at once, so every new result pays for its first touch
+of fresh pages: as long as writing it twice. Arrays made by `empty` get their memory from an allocator of
+their own, through NumPy's interface for this (NEP 49, Picus, 2021): they own their memory like any other
+array, but what they free is kept for the next. The system may take the pages of kept blocks whenever it
+needs them (MADV_FREE). Blocks are aligned to cache lines, so that kernels can stream into them.
 
 The allocator is machine code that lives until the process ends, since arrays can outlive everything
 else. NumPy calls it under the global interpreter lock.
@@ -28,7 +28,7 @@ from graphc.backends.cpu.jit import Loaded, object_code
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, VOID, Code, i64
 from graphc.runtime.numpy_api import numpy_function
 
-LARGE: Final = 32 << 20
+LARGE: Final = 4 << 20
 _PAGE: Final = 2 << 20
 _HEADER: Final = 64  # the first word is the size of the block
 _SLOTS: Final = 8

@@ -182,10 +182,25 @@ class Memory:
         value = value if lanes_of(value.type) > 1 else self.code.splat(value, self.lanes.count)
         mask = self._mask(guard)
         if stride == 1 and not varying:
-            self.code.store(value, self.address(s.buffer, offsets), mask, streaming=s.streaming)
+            address = self.address(s.buffer, offsets)
+            if s.streaming and mask is None:
+                self._stream(value, address, s.buffer)
+            else:
+                self.code.store(value, address, mask)
             return
         pointers = self._lane_pointers(s.buffer, offsets, stride, varying)
         self.code.scatter(value, pointers, mask)
+
+    def _stream(self, value: ir.Value, address: ir.Value, buffer: k.Buffer) -> None:
+        """Past the caches, where the buffer is aligned to a line."""
+        b = self.code.b
+        bits = b.and_(b.ptrtoint(self.frame.pointers[buffer], I64), i64(k.LINE - 1))
+        aligned = b.icmp_unsigned("==", bits, i64(0))
+        with b.if_else(aligned) as (then, otherwise):
+            with then:
+                self.code.store(value, address, streaming=True)
+            with otherwise:
+                self.code.store(value, address)
 
     def _mask(self, guard: ir.Value | None) -> ir.Value | None:
         assert self.lanes is not None
