@@ -67,6 +67,8 @@ def test_the_expression_is_numpys_function(name: str, dtype: str) -> None:
     arrays = corner_operands(op, dtype)
     if name == "power" and dtype == "i8":
         arrays[1] = np.abs(arrays[1]) % 9
+    if name == "lcm" and dtype == "i8":  # where the result fits 64 bits
+        arrays = [a[np.all(np.abs(np.array(arrays) // 2) < 2**30, axis=0)] for a in arrays]
     if name == "reciprocal" and dtype == "i8":
         arrays[0] = arrays[0][arrays[0] != 0]
     try:
