@@ -12,6 +12,7 @@ from graphc.ops.gather import Gather, ScatterSet
 from graphc.trace.aliasing import assign, check_writable, copy, view
 from graphc.trace.context import user_line_with_text
 from graphc.trace.index_parts import Plan, is_traced_mask, plan_index
+from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer, lift, record
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, call_ufunc, cast
 
@@ -19,14 +20,7 @@ from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, call_ufunc, cast
 def get_item(x: Tracer, index: Any) -> Any:
     """x[index]: a view for basic indices, a copy for arrays of positions."""
     if is_traced_mask(index):
-        raise TraceError(
-            located(
-                f"x[mask] of {x.node.type} has a shape that depends on the data",
-                user_line_with_text(),
-                "Use np.where(mask, x, 0), or a reduction with where=, such as np.sum(x, where=mask); "
-                "x[mask] = value works.",
-            )
-        )
+        return Selected(copy(x), _mask_of(x, index))
     plan = plan_index(x, index)
     part = view(x, *plan.ops)
     if not plan.arrays:
@@ -98,22 +92,14 @@ def _text(shape: tuple[Any, ...]) -> str:
 
 def _set_where(x: Tracer, index: Any, value: Any) -> None:
     """x[mask] = value for a mask known at run time: a choice per element."""
-    mask = index[0] if isinstance(index, tuple) else index
-    test: Any = as_tracer(mask)
-    if (isinstance(index, tuple) and len(index) > 1) or test.ndim > x.ndim:
-        raise TraceError(
-            located(
-                "a traced boolean mask combined with other indices",
-                user_line_with_text(),
-                "Index with the mask alone, or use np.where.",
-            )
-        )
-    for axis, (n, m) in enumerate(zip(x.shape, test.shape, strict=False)):
-        if n != m:
-            raise IndexError(
-                f"boolean index did not match indexed array along axis {axis}; size of axis is {n} "
-                f"but size of corresponding boolean axis is {m}"
-            )
+    test = _mask_of(x, index)
+    if isinstance(value, Selected):
+        if value.mask.node is not test.node or value.values.shape != x.shape:
+            raise value.refusal()
+        spread = np.reshape(test, test.shape + (1,) * (x.ndim - test.ndim))
+        stored: Any = np.where(spread, cast(value.values, x.dtype), x)
+        assign(x, stored.node)
+        return
     new: Any = cast(value, x.dtype)
     rest = x.shape[test.ndim :]
     while new.ndim > len(rest) and new.shape[0] == 1:
@@ -130,6 +116,26 @@ def _set_where(x: Tracer, index: Any, value: Any) -> None:
     spread = np.reshape(test, test.shape + (1,) * len(rest))
     chosen: Any = np.where(spread, _fitted(new, x.shape), x)
     assign(x, chosen.node)
+
+
+def _mask_of(x: Tracer, index: Any) -> Any:
+    """The mask that is the whole index, of the size of x's leading axes."""
+    test: Any = as_tracer(index[0] if isinstance(index, tuple) else index)
+    if (isinstance(index, tuple) and len(index) > 1) or test.ndim > x.ndim or test.ndim == 0:
+        raise TraceError(
+            located(
+                "a traced boolean mask combined with other indices",
+                user_line_with_text(),
+                "Index with the mask alone, or use np.where.",
+            )
+        )
+    for axis, (n, m) in enumerate(zip(x.shape, test.shape, strict=False)):
+        if n != m:
+            raise IndexError(
+                f"boolean index did not match indexed array along axis {axis}; size of axis is {n} "
+                f"but size of corresponding boolean axis is {m}"
+            )
+    return test
 
 
 def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:

@@ -33,9 +33,12 @@ _COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, 
 
 def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
     """`ufunc(*operands)` with Python's result type where all operands are Python scalars."""
+    from graphc.trace.selected import Selected
     from graphc.trace.tracer import Tracer
     from graphc.trace.ufuncs import call_ufunc
 
+    if any(isinstance(operand, Selected) for operand in operands):
+        return ufunc(*operands)
     types = tuple(_weak_type(operand) for operand in operands)
     scalars = tuple(t for t in types if t is not None)
     if len(scalars) != len(types):

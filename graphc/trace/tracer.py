@@ -18,6 +18,7 @@ from graphc.trace.aliasing import Alias, refresh
 from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
 from graphc.trace.methods import ArrayMethods
 from graphc.trace.operators import Operators
+from graphc.trace.selected import Selected
 
 # Python scalars adapt to the array they meet (NEP 50); a traced one remembers its Python type.
 Weak = type | None
@@ -87,6 +88,8 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         from graphc.trace.ufuncs import call_ufunc
 
+        if any(isinstance(arg, Selected) for arg in args):
+            return NotImplemented
         return call_ufunc(ufunc, method, args, kwargs)
 
     def __array_function__(
@@ -224,6 +227,8 @@ def lift(trace: Trace, value: Any) -> Node:
         from graphc.trace.objects import lift_sequence
 
         return lift(trace, lift_sequence(value))
+    if isinstance(value, Selected):
+        raise value.refusal()
     raise UnsupportedError(
         located(
             f"a value of type {type(value).__name__} cannot take part in a traced computation",

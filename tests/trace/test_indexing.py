@@ -190,16 +190,41 @@ def test_a_traced_mask_stores_by_choosing() -> None:
 
 def test_a_value_under_a_traced_mask_is_refused() -> None:
     def f(x):
-        return x[x > 0].sum()
+        return np.sort(x[x > 0])
 
     with pytest.raises(TraceError) as caught:
         record(f, "f64[3]")
     assert str(caught.value) == (
         "x[mask] of f64[3] has a shape that depends on the data\n"
-        f"  at test_indexing.py:{f.__code__.co_firstlineno + 1}, return x[x > 0].sum()\n"
-        "  Use np.where(mask, x, 0), or a reduction with where=, such as np.sum(x, where=mask); "
-        "x[mask] = value works."
+        f"  at test_indexing.py:{f.__code__.co_firstlineno + 1}, return np.sort(x[x > 0])\n"
+        "  Elementwise functions, sums, means and x[mask] = value work on it; otherwise use "
+        "np.where(mask, x, 0), or a reduction with where=, such as np.max(x, where=mask, initial=0)."
     )
+
+
+def test_what_a_traced_mask_selects_is_computed_with_and_reduced() -> None:
+    check(lambda x: [x[x > 0].sum(), np.mean(x[x > 0] ** 2), (1 - x[x > 0]).std(ddof=1)], X)
+    check(lambda x: [np.sum(2.0 * x[x > 0] + x[x > 0]), x[x > 0].size, np.any(x[x > 0] > 1)], X)
+    check(lambda x, m: [x[m].sum(), x[m].prod(), x[m].size, (x.sum() * x[m]).mean()], X, MASK)
+    check(lambda x: x[x > 9].sum(), X)
+
+
+def test_what_a_traced_mask_selects_is_stored_under_the_same_mask() -> None:
+    def f(x, m):
+        y = x.copy()
+        y[y > 0] *= 2.0
+        y[m] -= 1.0
+        z = np.zeros_like(x)
+        z[x > 0] = np.sqrt(x[x > 0])
+        return y, z
+
+    check(f, X, MASK)
+
+
+def test_what_different_masks_select_does_not_combine() -> None:
+    for f in (lambda x: x[x > 0] + x[x < 0], lambda x: x[x > 0] + x[0], lambda x: x[x > 0]):
+        with pytest.raises(TraceError, match="has a shape that depends on the data"):
+            record(f, "f64[3, 3]")
 
 
 def test_a_slice_with_traced_bounds_is_refused() -> None:

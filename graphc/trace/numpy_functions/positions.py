@@ -17,13 +17,15 @@ from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupporte
 @implements(np.tril_indices_from)
 def tril_indices_from(arr: Any, k: int = 0) -> Any:
     """The positions of the lower triangle of a matrix of fixed size."""
-    return np.tril_indices(*_fixed(arr, "tril_indices_from")[:1], k, strong(arr).shape[1])
+    rows, columns = _fixed(arr, "tril_indices_from")
+    return np.tril_indices(rows, k, columns)
 
 
 @implements(np.triu_indices_from)
 def triu_indices_from(arr: Any, k: int = 0) -> Any:
     """The positions of the upper triangle of a matrix of fixed size."""
-    return np.triu_indices(*_fixed(arr, "triu_indices_from")[:1], k, strong(arr).shape[1])
+    rows, columns = _fixed(arr, "triu_indices_from")
+    return np.triu_indices(rows, k, columns)
 
 
 @implements(np.diag_indices_from)
