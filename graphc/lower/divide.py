@@ -13,7 +13,7 @@ from graphc.lower import kernel_ir as k
 from graphc.lower.expressions import Apply
 from graphc.lower.fuse import Group
 from graphc.lower.storage import operation_cost
-from graphc.lower.tasks import Pointwise, Reduction, expressions
+from graphc.lower.tasks import Pointwise, Reduction
 from graphc.lower.writer import LoopAxis
 
 TASKS = 16
@@ -60,6 +60,6 @@ def _cost(group: Group) -> int:
     total = 0
     for task in group.tasks:
         if isinstance(task, Pointwise | Reduction):
-            for e in expressions(task.value):
+            for e in task.expressions:
                 total += operation_cost(e.op) if isinstance(e, Apply) else 1
     return max(1, total)

@@ -7,13 +7,14 @@ row ends a phase, what depends on its result belongs to a later one.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Item, Node
-from graphc.lower.expressions import Read, axis_offset, flat
-from graphc.lower.tasks import Opaque, Pointwise, Product, Reduction, Task, expressions, nodes_read, reads_of
+from graphc.lower.expressions import Offset, Read, axis_offset, flat
+from graphc.lower.tasks import Opaque, Pointwise, Product, Reduction, Task
 
 Level: TypeAlias = Literal["full", "row", "terminal"]
 
@@ -64,7 +65,7 @@ def fuse(tasks: list[Task], after: dict[Task, list[Task]] | None = None) -> list
     home: dict[Node, int] = {}
     where: dict[Task, int] = {}
     for task in tasks:
-        owners = (n.args[0] if isinstance(n.op, Item) else n for n in nodes_read(task))
+        owners = (n.args[0] if isinstance(n.op, Item) else n for n in task.nodes_read)
         earliest = max((home[n] for n in owners if n in home), default=0)
         earliest = max([earliest, *(where[t] + 1 for t in (after or {}).get(task, ()))])
         index = _join(task, groups, earliest, home)
@@ -143,7 +144,7 @@ def _row_placement(task: Pointwise | Reduction, group: Group) -> Place | None:
 def _phase(task: Pointwise | Reduction, group: Group, *, row: bool) -> int | None:
     """The earliest phase in which everything `task` reads inside the group exists."""
     phase = 0
-    for read in reads_of(task):
+    for read in task.reads:
         place = group.made.get(read.node)
         if place is None:
             continue
@@ -156,23 +157,25 @@ def _phase(task: Pointwise | Reduction, group: Group, *, row: bool) -> int | Non
 
 
 def _reads_inside(task: Task, group: Group) -> bool:
-    return any(n in group.made for n in nodes_read(task))
+    return any(n in group.made for n in task.nodes_read)
 
 
 def _aligned(task: Task, group: Group) -> bool:
-    return all(is_aligned(r, group, "full") for r in reads_of(task) if r.node in group.made)
+    return all(is_aligned(r, group, "full") for r in task.reads if r.node in group.made)
 
 
 def is_aligned(read: Read, group: Group, level: Level) -> bool:
     """Whether a read of a value made in the group is at the very point where it is made."""
     axes = len(group.domain) - (group.inner or 0 if level == "row" else 0)
-    own = flat([axis_offset(a) for a in range(axes)], group.domain[:axes])
-    return (
-        read.guard is None
-        and read.offset == own
-        and read.node.array_type.size == product(group.domain[:axes])
-    )
+    own, size = _own_point(group.domain[:axes])
+    return read.guard is None and read.offset == own and read.node.array_type.size == size
+
+
+@functools.lru_cache(256)
+def _own_point(domain: tuple[Dim, ...]) -> tuple[Offset, Dim]:
+    """(where the current point is in an array of the domain's shape, the size of that array)."""
+    return flat([axis_offset(a) for a in range(len(domain))], domain), product(domain)
 
 
 def _size(task: Task) -> int:
-    return 4 if isinstance(task, Opaque | Product) else len(expressions(task.value))
+    return 4 + len(task.expressions)

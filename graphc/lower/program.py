@@ -18,7 +18,7 @@ from graphc.lower.prepare import copy_outputs, prepare
 from graphc.lower.product import ProductScheduler
 from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
-from graphc.lower.tasks import Pointwise, Task, nodes_read, reads_of, tasks_of
+from graphc.lower.tasks import Pointwise, Task, tasks_of
 from graphc.lower.writer import ErrorTable, RuntimeCheck
 from graphc.ops import leaf
 
@@ -98,7 +98,7 @@ class _Lowering:
         return self._same_points(writers, old) and not self._depends(self._readers(old, new), new)
 
     def _readers(self, old: Node, new: Node) -> list[Task]:
-        return [t for t in self.tasks if old in nodes_read(t) and t.node is not new]
+        return [t for t in self.tasks if old in t.nodes_read and t.node is not new]
 
     def _write_after_read(self) -> dict[Task, list[Task]]:
         """An update in place runs after everything else that reads the old value."""
@@ -123,7 +123,7 @@ class _Lowering:
         """Whether each point of the new value reads the old one at that point only."""
         return all(
             isinstance(t, Pointwise)
-            and all(r.offset == t.target and r.guard is None for r in reads_of(t) if r.node is old)
+            and all(r.offset == t.target and r.guard is None for r in t.reads if r.node is old)
             for t in writers
         )
 
@@ -147,7 +147,7 @@ class _Lowering:
         for step, group in enumerate(self.groups):
             for task in group.tasks:
                 made.setdefault(task.node, step)
-                for node in nodes_read(task):
+                for node in task.nodes_read:
                     source = node.args[0] if isinstance(node.op, Item) else node
                     last[source] = step
         for node, first in made.items():
@@ -224,7 +224,7 @@ def _ordered(tasks: Sequence[Task], after: Mapping[Task, Sequence[Task]]) -> lis
         stack = [task]
         while stack:
             current = stack[-1]
-            needed = [t for n in nodes_read(current) for t in by_node.get(_owner(n), ())] + list(
+            needed = [t for n in current.nodes_read for t in by_node.get(_owner(n), ())] + list(
                 after.get(current, ())
             )
             missing = [t for t in needed if t not in done and t is not current]
@@ -235,7 +235,7 @@ def _ordered(tasks: Sequence[Task], after: Mapping[Task, Sequence[Task]]) -> lis
 
     # What nothing reads goes first: its operands are then made only when they are needed, and an update
     # in place finds the readers of the old value already done.
-    read = {_owner(n) for task in tasks for n in nodes_read(task)}
+    read = {_owner(n) for task in tasks for n in task.nodes_read}
     for task in [*(t for t in tasks if t.node not in read), *tasks]:
         visit(task)
     return list(done)

@@ -14,7 +14,7 @@ from graphc.lower.build import KernelBuilder
 from graphc.lower.divide import divide
 from graphc.lower.expressions import Offset, Read
 from graphc.lower.fuse import Group, Place, is_aligned
-from graphc.lower.tasks import Pointwise, Reduction, Task, expressions, nodes_read, offsets_of
+from graphc.lower.tasks import Pointwise, Reduction, Task, offsets_of
 from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
 
 STREAMED_BYTES = 8 << 20
@@ -269,7 +269,7 @@ class LoopScheduler:
         lanes = self.inner[-1].axis
         others = [c for a, c in index.terms if a is not lanes] + [index.offset]
         aligned = all(isinstance(c, int) and c * width % k.LINE == 0 for c in others)
-        read = any(buffer is self.buffers.get(n) for t in self.group.tasks for n in nodes_read(t))
+        read = any(buffer is self.buffers.get(n) for t in self.group.tasks for n in t.nodes_read)
         large = buffer.size * width >= STREAMED_BYTES
         return large and aligned and not read and index.coefficient(lanes) == 1
 
@@ -292,7 +292,7 @@ class LoopScheduler:
         for node, place in self.group.made.items():
             if node in self.buffers or place.level != "full":
                 continue
-            if any(p.phase > place.phase and node in nodes_read(t) for t, p in self.group.places.items()):
+            if any(p.phase > place.phase and node in t.nodes_read for t, p in self.group.places.items()):
                 size = self.inner_sizes * (self.division.task.extent if self.division else 1)
                 buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, size, "local")
                 self.locals.append(buffer)
@@ -313,4 +313,4 @@ class LoopScheduler:
 
 def expression_count(task: Task) -> int:
     """How many scalar operations one point of a task takes."""
-    return len(expressions(task.value)) if isinstance(task, Pointwise | Reduction) else 1
+    return len(task.expressions) if isinstance(task, Pointwise | Reduction) else 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from graphc.ir.dims import Dim
@@ -25,8 +26,27 @@ from graphc.ops.base import AbstractReduction
 from graphc.ops.contract import Contract
 
 
+class AbstractTask:
+    """What tasks share: what they read, found once."""
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The memory a task reads, point by point."""
+        return tuple(e for e in self.expressions if isinstance(e, Read))
+
+    @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Everything that is computed at a point, operands first."""
+        return ()
+
+    @cached_property
+    def nodes_read(self) -> tuple[Node, ...]:
+        """The stored nodes a task depends on."""
+        return tuple(dict.fromkeys(r.node for r in self.reads))
+
+
 @dataclass(frozen=True, eq=False)
-class Pointwise:
+class Pointwise(AbstractTask):
     """node[target] = value, for every point of the domain."""
 
     node: Node
@@ -34,9 +54,13 @@ class Pointwise:
     value: Expression
     target: Offset
 
+    @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        return tuple(expressions(self.value))
+
 
 @dataclass(frozen=True, eq=False)
-class Reduction:
+class Reduction(AbstractTask):
     """node[target] = fold of `value` over the domain axes `axes`."""
 
     node: Node
@@ -46,9 +70,13 @@ class Reduction:
     axes: tuple[int, ...]
     monoid: str
 
+    @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        return tuple(expressions(self.value))
+
 
 @dataclass(frozen=True, eq=False)
-class Product:
+class Product(AbstractTask):
     """node[target] = Σ left · right; domain axes: those of the result, then the summed ones."""
 
     node: Node
@@ -60,23 +88,24 @@ class Product:
     left_axes: frozenset[int]
     right_axes: frozenset[int]
 
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        return (self.left, self.right)
+
 
 @dataclass(frozen=True, eq=False)
-class Opaque:
+class Opaque(AbstractTask):
     """A value (or several) made by an algorithm of its own: sorting, factorisations, running sums."""
 
     node: Node
     domain: tuple[Dim, ...] = ()
 
+    @cached_property
+    def nodes_read(self) -> tuple[Node, ...]:
+        return self.node.args
+
 
 Task: TypeAlias = Pointwise | Reduction | Product | Opaque
-
-
-@dataclass(eq=False)
-class TaskList:
-    """The tasks of a graph in an order in which each comes after what it reads."""
-
-    tasks: list[Task] = field(default_factory=list)
 
 
 def tasks_of(node: Node, points: PointEvaluator) -> list[Task]:
@@ -176,23 +205,6 @@ def children(e: Expression) -> tuple[Expression, ...]:
     return ()
 
 
-def reads_of(task: Task) -> list[Read]:
-    """The memory a task reads, point by point."""
-    match task:
-        case Product():
-            return [task.left, task.right]
-        case Opaque():
-            return []
-    return [e for e in expressions(task.value) if isinstance(e, Read)]
-
-
-def nodes_read(task: Task) -> list[Node]:
-    """The stored nodes a task depends on."""
-    if isinstance(task, Opaque):
-        return list(task.node.args)
-    return list(dict.fromkeys(r.node for r in reads_of(task)))
-
-
 def offsets_of(task: Task) -> list[Offset]:
     """Every affine index that occurs in a task."""
     if isinstance(task, Opaque):
@@ -200,7 +212,7 @@ def offsets_of(task: Task) -> list[Offset]:
     found = [task.target]
     if isinstance(task, Product):
         return [*found, task.left.offset, task.right.offset]
-    for e in expressions(task.value):
+    for e in task.expressions:
         if isinstance(e, Read | Position):
             found.append(e.offset)
     return found

@@ -42,7 +42,8 @@ class LanesLoop:
         wish = 4 if size <= 10 else 2 if size <= 24 else 1
         extent = self.loop.axis.extent
         if isinstance(extent, int) and self.bounds is None:
-            while wish > 1 and extent < wish * self.count:
+            # Long code for a few iterations costs more to compile than it saves.
+            while wish > 1 and extent < 4 * wish * self.count:
                 wish //= 2
         return wish
 

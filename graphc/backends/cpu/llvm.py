@@ -84,6 +84,44 @@ def i64(value: int | ir.Value) -> ir.Value:
     return ir.Constant(I64, int(value)) if isinstance(value, int | np.integer) else value
 
 
+class Splat(ir.Constant):  # type: ignore[misc]
+    """A vector constant with one value in all lanes, written in LLVM's short form."""
+
+    def __init__(self, element: ir.Constant, lanes: int) -> None:
+        self.type = ir.VectorType(element.type, lanes)
+        self.constant = [element] * lanes
+
+    def _get_reference(self) -> str:
+        return f"splat ({self.constant[0]})"
+
+
+_TYPES: Final = {"f32": F32, "f64": F64, "p0": PTR}
+_constants: dict[tuple[str, str], ir.Constant] = {}
+
+
+def _constant(type_name: str, number: float | int) -> ir.Constant:
+    """The constant of a type given by its mangled name; one object for each, as formulas repeat them."""
+    key = (type_name, repr(number))
+    found = _constants.get(key)
+    if found is None:
+        lanes, element = _parsed(type_name)
+        if element is F32:
+            with np.errstate(over="ignore"):
+                number = float(np.float32(number))
+        scalar = ir.Constant(element, number)
+        found = _constants[key] = Splat(scalar, lanes) if lanes else scalar
+    return found
+
+
+def _parsed(type_name: str) -> tuple[int, ir.Type]:
+    """(lanes, element) of `v16f32`; no lanes for a scalar."""
+    lanes = 0
+    if type_name.startswith("v"):
+        digits = len(type_name[1:]) - len(type_name[1:].lstrip("0123456789"))
+        lanes, type_name = int(type_name[1 : 1 + digits]), type_name[1 + digits :]
+    return lanes, _TYPES.get(type_name) or ir.IntType(int(type_name[1:]))
+
+
 class Code:
     """One LLVM function under construction."""
 
@@ -111,15 +149,7 @@ class Code:
     def like(self, x: ir.Value | ir.Type, value: float | int | bool) -> ir.Constant:
         """`value` in every lane, typed like `x`."""
         type_ = x if isinstance(x, ir.Type) else x.type
-        element = element_of(type_)
-        number = float(value) if is_float(type_) else int(value)
-        if isinstance(element, ir.FloatType):
-            with np.errstate(over="ignore"):
-                number = float(np.float32(number))
-        constant = ir.Constant(element, number)
-        if isinstance(type_, ir.VectorType):
-            return ir.Constant(type_, [constant] * type_.count)
-        return constant
+        return _constant(suffix(type_), float(value) if is_float(type_) else int(value))
 
     def lane_numbers(self, element: ir.Type, lanes: int) -> ir.Constant:
         """0, 1, 2, … one per lane."""
@@ -209,7 +239,7 @@ class Code:
             return x
         type_ = ir.VectorType(x.type, lanes)
         if isinstance(x, ir.Constant):
-            return ir.Constant(type_, [x] * lanes)
+            return Splat(x, lanes)
         # Zero initialisers print as one word; undefined vectors would print lane by lane.
         nothing = ir.Constant(type_, None)
         first = self.b.insert_element(nothing, x, ir.Constant(I32, 0))
