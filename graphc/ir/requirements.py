@@ -24,8 +24,12 @@ class Requirement:
     def message(self, sizes: Mapping[str, int]) -> str:
         """The error for sizes that break it."""
         listed = ", ".join(f"{name} = {n}" for name, n in sizes.items())
+        return self.text(f"the sizes {listed}")
+
+    def text(self, what: str = "the sizes of the arguments") -> str:
+        """The error, where the sizes are only called `what`."""
         return located(
-            f"the sizes {listed} are too small: this function takes {self.dim} for at least 0",
+            f"{what} are too small: this function takes {self.dim} for at least 0",
             self.node.source,
             "Call it with larger arrays, or compile it for fixed sizes.",
         )

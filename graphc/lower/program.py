@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.errors import CompilationError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Item, Node
+from graphc.ir.requirements import requirements
 from graphc.ir.types import TupleType
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
@@ -37,6 +39,7 @@ class LoweredProgram:
     arena: Plan
     symbols: tuple[str, ...]
     checks: tuple[RuntimeCheck, ...]
+    guards: tuple[tuple[Dim, int], ...] = ()  # sizes that must not be negative, and the check they fail
 
 
 def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProgram:
@@ -65,6 +68,7 @@ class _Lowering:
         outputs = tuple(self._output(i, n, inputs) for i, n in enumerate(self.graph.outputs))
         self._intermediates()
         kernels = tuple(self._kernel(i, group) for i, group in enumerate(self.groups))
+        guards = tuple((r.dim, self.errors.number("ShapeError", r.text())) for r in requirements(self.graph))
         arena = plan([(b, first, last) for b, (first, last) in self.temporaries.items()])
         return LoweredProgram(
             kernels,
@@ -74,6 +78,7 @@ class _Lowering:
             arena,
             self.graph.symbols,
             tuple(self.errors.checks),
+            guards,
         )
 
     def _tasks(self) -> list[Task]:

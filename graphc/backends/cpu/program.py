@@ -35,6 +35,8 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
         if buffer not in pointers:
             pointers[buffer] = code.load(code.at(buffers, PTR, i), PTR)
     emitter = KernelEmitter(code, frame, entry, target)
+    for dim, check in program.guards:
+        _return_if_negative(code, emitter.size(dim), check)
     for buffer, offset in program.arena.offsets.items():
         pointers[buffer] = code.at(arena, I8, emitter.size(offset))
     packed = code.at(arena, I8, emitter.size(program.arena.size))
@@ -43,3 +45,12 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
         code.b.call(function, [*arguments, *frame.sizes.values(), status, packed])
     code.ret(code.load(status, I64))
     return program.arena.size + scratch
+
+
+def _return_if_negative(code: Code, size: ir.Value, check: int) -> None:
+    """Ends the program with status `check` before anything is read, where a slice would not fit."""
+    fails, holds = code.b.append_basic_block("too_small"), code.b.append_basic_block("fits")
+    code.b.cbranch(code.b.icmp_signed("<", size, i64(0)), fails, holds)
+    code.b.position_at_end(fails)
+    code.b.ret(i64(check))
+    code.b.position_at_end(holds)
