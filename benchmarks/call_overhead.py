@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from graphc.backends.cpu.llvm import F32, F64
+from graphc.backends.signature import ArgSpec, Signature
 from graphc.runtime.executable import callable_type
-from graphc.runtime.signature import ArgSpec, Signature
 from tests.runtime.entry_programs import (
     add_pairs,
     array,

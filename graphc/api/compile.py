@@ -14,8 +14,9 @@ from graphc.api.call import Form, Parameters, flatten_call, leaf_names, paramete
 from graphc.api.dynamic import LeadingSizes, declared
 from graphc.api.record import STABLE
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
-from graphc.backends.base import Entry, Options, default_backend, get_backend
+from graphc.backends.base import Entry, Options
 from graphc.errors import ArgumentError, GraphcError
+from graphc.runtime.registry import default_backend, get_backend
 from graphc.trace import tree
 from graphc.trace.context import current
 

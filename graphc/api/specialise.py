@@ -14,9 +14,9 @@ from graphc.api.call import Form, Parameters, all_names, leaf_names
 from graphc.api.checks import raise_first_nonfinite
 from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
+from graphc.backends.signature import ArgGroup, ArgTree, Group, Structure
 from graphc.ir.graph import Graph
 from graphc.passes.pipeline import optimise
-from graphc.runtime.signature import ArgGroup, ArgTree, Group, Structure
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
 

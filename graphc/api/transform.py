@@ -15,12 +15,12 @@ from graphc.api.call import parameters_of
 from graphc.api.compile import Compiled, Settings, unbind
 from graphc.api.record import STABLE, Arguments, Recorded, record_tree
 from graphc.autodiff.reverse import gradient, pullback
-from graphc.backends.base import default_backend
 from graphc.errors import ArgumentError, DifferentiationError, located
 from graphc.ir.graph import Graph
 from graphc.ops.base import apply
 from graphc.ops.stop import StopGradient
 from graphc.passes.stabilise import stabilise
+from graphc.runtime.registry import default_backend
 from graphc.trace import tree
 from graphc.trace.context import current
 from graphc.trace.function import Abstract, call_graph

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import abc
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from graphc.errors import ArgumentError, UnsupportedError
+from graphc.backends.signature import ArgTree, Structure
+from graphc.errors import UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
-from graphc.runtime.signature import ArgTree, Structure
 
 ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
 ResultKind: TypeAlias = Literal[
@@ -135,32 +134,3 @@ def _as_kind(kind: ResultKind, value: Any) -> Any:
     if kind == "array":
         return value
     return value[()] if kind == "numpy scalar" else value.item()
-
-
-# Backend name -> the class, as module:class, imported on first use.
-_BACKENDS: dict[str, str] = {
-    "cpu": "graphc.runtime.cpu_backend:CpuBackend",
-    "interpret": "graphc.backends.interpret:InterpretBackend",
-}
-_instances: dict[str, AbstractBackend] = {}
-
-
-def backend_names() -> tuple[str, ...]:
-    """The names of all backends."""
-    return tuple(_BACKENDS)
-
-
-def default_backend() -> str:
-    """The fastest backend of this installation for the CPU."""
-    return "cpu" if "cpu" in _BACKENDS else "interpret"
-
-
-def get_backend(name: str) -> AbstractBackend:
-    """The backend called `name`."""
-    if name not in _BACKENDS:
-        known = ", ".join(map(repr, _BACKENDS))
-        raise ArgumentError(f"there is no backend {name!r}; choose one of {known}")
-    if name not in _instances:
-        module, _, cls = _BACKENDS[name].partition(":")
-        _instances[name] = getattr(importlib.import_module(module), cls)()
-    return _instances[name]

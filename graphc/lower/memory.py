@@ -49,7 +49,8 @@ def _bytes(buffer: k.Buffer) -> Dim:
     size = buffer.size * buffer.dtype.itemsize + PADDING
     if isinstance(size, int):
         return -(-size // ALIGNMENT) * ALIGNMENT
-    return (size + (ALIGNMENT - 1)) // ALIGNMENT * ALIGNMENT
+    aligned: Dim = (size + (ALIGNMENT - 1)) // ALIGNMENT * ALIGNMENT
+    return aligned
 
 
 def _place_fixed(buffers: list[tuple[k.Buffer, int, int]]) -> tuple[dict[k.Buffer, Dim], int]:

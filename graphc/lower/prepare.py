@@ -96,7 +96,8 @@ def _first_position(x: Any, axis: int, extremum: Any) -> Tracer:
     if x.dtype.kind == "f":
         chosen = chosen | np.isnan(x)
     position = record(leaf.Iota(np.dtype(np.int64), x.shape, axis))
-    return np.min(np.where(chosen, position, np.iinfo(np.int64).max), axis=axis)
+    first: Tracer = np.min(np.where(chosen, position, np.iinfo(np.int64).max), axis=axis)
+    return first
 
 
 def _product(op: Contract, a: Any, b: Any) -> Tracer:
@@ -108,8 +109,10 @@ def _product(op: Contract, a: Any, b: Any) -> Tracer:
     free = [label for label in op.out if sizes[label] != 1 and (label in op.left) != (label in op.right)]
     tiny = isinstance(work, int) and work <= TINY_PRODUCT
     if a.dtype.kind != "f" or tiny or not free or not summed or work == 0:
-        return _sum_of_terms(op, a, b, summed)
-    return apply(*_merged(op, a, b, summed, sizes))
+        total: Tracer = _sum_of_terms(op, a, b, summed)
+    else:
+        total = apply(*_merged(op, a, b, summed, sizes))
+    return total
 
 
 def _sum_of_terms(op: Contract, a: Any, b: Any, summed: tuple[int, ...]) -> Any:

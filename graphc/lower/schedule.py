@@ -31,10 +31,9 @@ COMBINE = {
 
 def identity_of(monoid: str, dtype: np.dtype) -> float | int | bool:
     """The neutral element of a monoid in a dtype."""
-    if monoid in ("add", "or"):
-        return dtype.type(0).item()
-    if monoid in ("mul", "and"):
-        return dtype.type(1).item()
+    if monoid in ("add", "or", "mul", "and"):
+        neutral: float | int | bool = dtype.type(monoid in ("mul", "and")).item()
+        return neutral
     if dtype.kind == "f":
         return float("-inf") if monoid == "maximum" else float("inf")
     if dtype.kind == "b":

@@ -69,7 +69,8 @@ class Sequential(Module):
         return len(vars(self))
 
     def __getitem__(self, index: int) -> Module:
-        return list(vars(self).values())[index]
+        layers: list[Module] = list(vars(self).values())
+        return layers[index]
 
 
 class Identity(Module):

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
 from graphc.backends.cpu.jit import Loaded, host_has
+from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
 from graphc.ir.dims import parse_dim
 from graphc.ir.printer import graph_key
@@ -21,7 +22,6 @@ from graphc.runtime.cache import Entry as CacheEntry
 from graphc.runtime.executable import Executable
 from graphc.runtime.layout import layout_key
 from graphc.runtime.pool import get_num_threads, install
-from graphc.runtime.signature import ArgSpec, ResultSpec, Signature
 
 if TYPE_CHECKING:
     from graphc.backends.cpu.emit import Target
@@ -54,7 +54,7 @@ class CpuExecutable(AbstractExecutable):
 
     def __init__(self, program: Program, entry: CacheEntry) -> None:
         self.program = program
-        constants = [_constant(c) for c in entry.manifest["constants"]]
+        constants = _constants(entry.manifest)
         self._captured = (*program.captured, *constants)
         self._signature = signature_of(program, entry.manifest)
         install()
@@ -112,7 +112,7 @@ def compile_program(program: Program) -> CacheEntry:
     plan = lowered(program)
     module = ir.Module(name=program.name)
     arena = emit_program(module, plan, PROGRAM, _target(program))
-    manifest = {
+    manifest: dict[str, Any] = {
         "arena": str(arena),
         "errors": [[c.exception, c.message] for c in plan.checks],
         "constants": [_constant_text(c.value) for c in plan.constants],
@@ -142,7 +142,7 @@ def _target(program: Program) -> Target:
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
     """What the entry of a program checks and builds."""
-    constants = [_constant(c) for c in manifest["constants"]]
+    constants = _constants(manifest)
     return Signature(
         name=program.name,
         args=tuple(ArgSpec(a.name, a.kind, a.type, a.donated) for a in program.arguments),
@@ -176,6 +176,10 @@ def _describe(program: Program) -> str:
 
 def _constant_text(array: np.ndarray) -> list[Any]:
     return [dtype_name(array.dtype), list(array.shape), base64.b64encode(array.tobytes()).decode("ascii")]
+
+
+def _constants(manifest: Mapping[str, Any]) -> list[np.ndarray]:
+    return [_constant(text) for text in manifest["constants"]]
 
 
 def _constant(text: Sequence[Any]) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I1, I32, I64, PTR, i64
+from graphc.backends.signature import Signature
 from graphc.errors import DonationError
 from graphc.ir.dims import Dim, product
 from graphc.runtime.entry_code import NULL, EntryCode
 from graphc.runtime.layout import LAYOUT, WRITEABLE
-from graphc.runtime.signature import Signature
 
 _LANES = 8
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR
+from graphc.backends.signature import ArgSpec, Signature, sizes
 from graphc.ir.dims import Dim, as_symbol
 from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import ALIGNED, C_CONTIGUOUS, LAYOUT
-from graphc.runtime.signature import ArgSpec, Signature, sizes
 
 _USABLE = C_CONTIGUOUS | ALIGNED
 

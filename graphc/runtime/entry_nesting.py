@@ -5,9 +5,9 @@ from __future__ import annotations
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I64, PTR, i64
+from graphc.backends.signature import ArgGroup, ArgTree, Signature, argument_leaves
 from graphc.runtime.entry_code import NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
-from graphc.runtime.signature import ArgGroup, ArgTree, Signature, argument_leaves
 
 
 def emit_nesting(entry: EntryCode, signature: Signature) -> None:

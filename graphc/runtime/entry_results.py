@@ -10,12 +10,12 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import F64, I8, I32, I64, PTR, i64
+from graphc.backends.signature import ResultSpec, Signature, leaves
 from graphc.ir.dims import product
 from graphc.ir.types import ArrayType
 from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
 from graphc.runtime.recycle import LARGE
-from graphc.runtime.signature import ResultSpec, Signature, leaves
 
 
 def emit_outputs(entry: EntryCode, signature: Signature, buffers: ir.Value) -> None:

@@ -9,6 +9,7 @@ from types import BuiltinFunctionType
 import numpy as np
 
 from graphc.backends.cpu.jit import Loaded
+from graphc.backends.signature import Group, Signature
 from graphc.errors import ArgumentError
 from graphc.ir.types import type_of
 from graphc.runtime.donation import refuse_captured, refuse_donation
@@ -22,7 +23,6 @@ from graphc.runtime.python_entry import (
     python_entry,
     raise_status,
 )
-from graphc.runtime.signature import Group, Signature
 from graphc.runtime.stub import bind
 
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from graphc import errors
 from graphc.backends.cpu.jit import Loaded
+from graphc.backends.signature import ArgSpec, ArgTree, ResultSpec, Signature, Structure, sizes
 from graphc.ir.dims import Dim, as_symbol, evaluate
 from graphc.ir.types import ArrayType
 from graphc.runtime import recycle
 from graphc.runtime.donation import refuse_donation
-from graphc.runtime.signature import ArgSpec, ArgTree, ResultSpec, Signature, Structure, sizes
 
 Fallback = Callable[..., object]
 _CELL_TYPES = {"python float": float, "python int": int, "python bool": bool}

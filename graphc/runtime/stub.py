@@ -14,6 +14,7 @@ import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, i64
+from graphc.backends.signature import Group, Signature, Structure
 from graphc.runtime import arena, table
 from graphc.runtime.donation import emit_donation_checks
 from graphc.runtime.entry_args import emit_arguments
@@ -21,7 +22,6 @@ from graphc.runtime.entry_code import NULL, EntryCode
 from graphc.runtime.entry_nesting import emit_holding, emit_letting_go, emit_nesting
 from graphc.runtime.entry_results import emit_boxes, emit_outputs
 from graphc.runtime.layout import LAYOUT
-from graphc.runtime.signature import Group, Signature, Structure
 
 LARGEST_STACK_ARENA = 8192
 _PROGRAM = ir.FunctionType(I64, [PTR, PTR, PTR])

@@ -16,9 +16,9 @@ import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import F64, I32, I64, PTR, VOID
+from graphc.backends.signature import ArgGroup, ArgTree, Signature
 from graphc.runtime import arena
 from graphc.runtime.numpy_api import numpy_function
-from graphc.runtime.signature import ArgGroup, ArgTree, Signature
 
 _PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     "PyObject_Vectorcall": ir.FunctionType(PTR, [PTR, PTR, I64, PTR]),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphc.backends.base import backend_names
+from graphc.runtime.registry import backend_names
 
 
 @pytest.fixture(params=backend_names())

@@ -3,9 +3,9 @@ import re
 
 import numpy as np
 import pytest
-from raising import raises_exactly
 
 import graphc
+from tests.api.raising import raises_exactly
 
 
 def f(params):

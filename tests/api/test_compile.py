@@ -10,9 +10,9 @@ import threading
 
 import numpy as np
 import pytest
-from raising import raises_exactly
 
 import graphc
+from tests.api.raising import raises_exactly
 
 Point = collections.namedtuple("Point", "x y")
 

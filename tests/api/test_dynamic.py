@@ -1,7 +1,7 @@
 import numpy as np
-from raising import raises_exactly
 
 import graphc
+from tests.api.raising import raises_exactly
 
 
 def total(x, w):

@@ -4,9 +4,9 @@ import weakref
 
 import numpy as np
 import pytest
-from raising import raises_exactly
 
 import graphc
+from tests.api.raising import raises_exactly
 
 
 def f(x, y):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphc.backends.signature import Signature
 from graphc.ir.dims import parse_dim
 from graphc.runtime import arena
-from graphc.runtime.signature import Signature
 from tests.runtime.entry_programs import array, executable, result, scale
 
 

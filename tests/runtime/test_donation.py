@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from graphc.backends.cpu.llvm import I64
+from graphc.backends.signature import Signature
 from graphc.errors import DonationError
 from graphc.ir.types import parse_type
-from graphc.runtime.signature import Signature
 from tests.runtime.entry_programs import (
     MISSED,
     array,

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from graphc.backends.cpu.llvm import I8, I64, i64
+from graphc.backends.signature import Group, Signature
 from graphc.errors import DonationError
 from graphc.ir.dims import parse_dim
 from graphc.runtime import arena
-from graphc.runtime.signature import Group, Signature
 from tests.runtime.entry_programs import (
     array,
     buffer,

@@ -11,11 +11,11 @@ from llvmlite import ir
 
 from graphc.backends.cpu.jit import Loaded, object_code
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64
+from graphc.backends.signature import ResultSpec, Signature
 from graphc.errors import DTypeError, VerificationError
 from graphc.ir.types import parse_type
 from graphc.runtime.executable import Executable, callable_type
 from graphc.runtime.python_entry import normalise
-from graphc.runtime.signature import ResultSpec, Signature
 from graphc.runtime.stub import stub_ir
 from tests.runtime.entry_programs import (
     MISSED,

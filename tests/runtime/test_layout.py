@@ -37,7 +37,7 @@ def test_a_moved_field_is_noticed(monkeypatch, field, what):
 
 def test_with_a_problem_calls_go_through_python(monkeypatch):
     monkeypatch.setattr(executable, "native_problem", lambda: "unexpected layout of float")
-    from graphc.runtime.signature import Signature
+    from graphc.backends.signature import Signature
 
     signature = Signature("f", (number("x", "float"), number("y", "float")), (result("python float"),))
     found = compiled(signature, add_pairs())

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from graphc.backends.cpu.llvm import i64
+from graphc.backends.signature import ArgGroup, Signature
 from graphc.errors import ArgumentError, DonationError
 from graphc.runtime import entry_results, recycle
-from graphc.runtime.signature import ArgGroup, Signature
 from tests.runtime.entry_programs import MISSED, array, buffer, executable, missing, result, scale
 
 NESTING = (ArgGroup("dict", (0, ArgGroup("tuple", (1, ArgGroup("list", (2,))))), ("w", "layers")), 3)

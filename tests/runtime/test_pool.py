@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from pool_bodies import compute_context, integers, repeat_function, run, two_threads_meet
 
 from graphc.runtime import pool, processors
+from tests.runtime.pool_bodies import compute_context, integers, repeat_function, run, two_threads_meet
 
 parallel = pytest.mark.skipif(not pool.is_parallel(), reason="no futex here: regions run in the caller")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -30,13 +30,12 @@ def two_threads():
 
 def in_new_process(code: str, **environment: str) -> str:
     """What `code` prints in a fresh interpreter that can import the bodies."""
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])
     done = subprocess.run(
-        [sys.executable, "-c", "from pool_bodies import *\n" + code],
+        [sys.executable, "-c", "from tests.runtime.pool_bodies import *\n" + code],
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
     )
     assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout.strip()

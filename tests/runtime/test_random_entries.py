@@ -7,9 +7,9 @@ import pytest
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, i64
+from graphc.backends.signature import ArgSpec, Group, ResultSpec, Signature
 from graphc.ir.dims import evaluate, parse_dim
 from graphc.ir.types import DTYPE_NAMES, parse_type
-from graphc.runtime.signature import ArgSpec, Group, ResultSpec, Signature
 from tests.runtime.entry_programs import MISSED, buffer, executable, missing
 
 SIZES = {"N": 3, "M": 2}

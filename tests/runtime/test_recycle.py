@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from graphc.backends.signature import Signature
 from graphc.runtime import recycle
-from graphc.runtime.signature import Signature
 from tests.runtime.entry_programs import array, executable, result, scale
 
 COUNT = recycle.LARGE // 4 + 1000

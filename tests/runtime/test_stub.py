@@ -10,9 +10,9 @@ import pytest
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import F32, F64, I8, I64
+from graphc.backends.signature import ArgSpec, Group, Signature
 from graphc.errors import ArgumentError
 from graphc.ir.types import parse_type
-from graphc.runtime.signature import ArgSpec, Group, Signature
 from tests.runtime.entry_programs import (
     MISSED,
     add_pairs,

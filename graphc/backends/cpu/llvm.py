@@ -446,4 +446,4 @@ def size_of(element: ir.Type) -> int:
         return 4
     if isinstance(element, ir.DoubleType | ir.PointerType):
         return 8
-    return max(1, element.width // 8)
+    return max(1, int(element.width) // 8)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from graphc.backends.signature import ArgSpec, Group, ResultSpec, Signature
 from graphc.ir.types import parse_type
-from graphc.runtime.signature import ArgSpec, Group, ResultSpec, Signature
 from tests.runtime.entry_programs import array, number, result
 
 
