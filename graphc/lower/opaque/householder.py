@@ -69,7 +69,8 @@ def _reflection(code: Notation, work: Array, step: Point, n: Dim) -> Scalar:
     with code.lanes(n, first=step + 1, name="i") as i:
         work[i.at, step] = work[i.at, step] / safe / divisor
     work[step, step] = trivial.choose(alpha, beta * safe)
-    return trivial.choose(0, (beta - first) / beta)
+    factor: Scalar = trivial.choose(0, (beta - first) / beta)
+    return factor
 
 
 def _reflect(

@@ -224,7 +224,8 @@ def _lengths(code: Notation, long: Array, values: Array, size: Dim, length: Dim)
 
 def _square(code: Notation, x: Array, length: Dim) -> Scalar:
     with code.lanes(length) as at:
-        return at.fold("add", x[at.at] * x[at.at])
+        total: Scalar = at.fold("add", x[at.at] * x[at.at])
+    return total
 
 
 def _unit_vectors(code: Notation, long: Array, values: Array, size: Dim, length: Dim) -> None:

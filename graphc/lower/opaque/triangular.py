@@ -42,7 +42,8 @@ def cholesky(
 def dot(code: Notation, x: Array, y: Array, end: Point) -> Scalar:
     """Σ x[k] y[k] over k < end."""
     with code.lanes(x.buffer.size, end=end, name="k") as at:
-        return at.fold("add", x[at.at] * y[at.at])
+        total: Scalar = at.fold("add", x[at.at] * y[at.at])
+    return total
 
 
 def lu(
