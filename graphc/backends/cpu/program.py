@@ -9,6 +9,7 @@ from graphc.backends.cpu.frame import Frame
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, declare_fast_ldexp, i64
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
+from graphc.lower.printer import format_kernel
 from graphc.lower.program import LoweredProgram
 
 
@@ -19,12 +20,7 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
     """
     if target.fast_ldexp:
         declare_fast_ldexp(module)
-    functions = []
-    scratch = 0
-    for kernel in program.kernels:
-        function, needed = kernel_function(module, kernel, f"{entry}.{kernel.name}", target)
-        functions.append(function)
-        scratch = max(scratch, needed)
+    functions, scratch = _kernel_functions(module, program, entry, target)
     code = Code(module, entry, [PTR, PTR, PTR], result=I64)
     buffers, sizes, arena = code.args
     status = code.scratch(I64, 1)
@@ -54,3 +50,17 @@ def _return_if_negative(code: Code, size: ir.Value, check: int) -> None:
     code.b.position_at_end(fails)
     code.b.ret(i64(check))
     code.b.position_at_end(holds)
+
+
+def _kernel_functions(
+    module: ir.Module, program: LoweredProgram, entry: str, target: Target
+) -> tuple[list[ir.Function], int]:
+    """One function for each kernel, shared by equal ones, and the packing space the largest needs."""
+    made: dict[str, tuple[ir.Function, int]] = {}
+    chosen = []
+    for kernel in program.kernels:
+        text = format_kernel(kernel, canonical=True)
+        if text not in made:
+            made[text] = kernel_function(module, kernel, f"{entry}.{kernel.name}", target)
+        chosen.append(made[text])
+    return [function for function, _ in chosen], max((needed for _, needed in chosen), default=0)

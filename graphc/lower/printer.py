@@ -1,0 +1,108 @@
+"""Text of kernels: one statement a line. With `canonical` names, equal kernels have equal texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.ir.types import dtype_name
+from graphc.lower import kernel_ir as k
+
+
+def format_kernel(kernel: k.Kernel, *, canonical: bool = False) -> str:
+    """The kernel as text; `canonical` leaves out names that differ between equal kernels, and sources."""
+    printer = _Printer(kernel, canonical)
+    head = ", ".join(f"{printer.buffer(b)}: {dtype_name(b.dtype)}[{b.size}]" for b in kernel.buffers)
+    name = "kernel" if canonical else kernel.name
+    sizes = f"; {', '.join(kernel.symbols)}" if kernel.symbols else ""
+    return "\n".join([f"{name}({head}{sizes}):", *printer.lines(kernel.body, 1)])
+
+
+class _Printer:
+    def __init__(self, kernel: k.Kernel, canonical: bool) -> None:
+        self.canonical = canonical
+        self._buffers = {b: f"p{i}" if canonical else b.name for i, b in enumerate(kernel.buffers)}
+        self._axes: dict[k.Axis, str] = {}
+
+    def buffer(self, buffer: k.Buffer) -> str:
+        return self._buffers[buffer]
+
+    def axis(self, axis: k.Axis) -> str:
+        """A name of its own for each loop variable."""
+        if axis not in self._axes:
+            taken = set(self._axes.values())
+            name = f"a{len(taken)}" if self.canonical else axis.name
+            while name in taken:
+                name += "_"
+            self._axes[axis] = name
+        return self._axes[axis]
+
+    def index(self, index: k.Index) -> str:
+        """The index as a sum."""
+        parts = [f"{self.axis(a)}" if c == 1 else f"({c})*{self.axis(a)}" for a, c in index.terms]
+        parts += [f"{v}" if c == 1 else f"({c})*{v}" for v, c in index.dynamic]
+        if index.offset != 0 or not parts:
+            parts.append(str(index.offset))
+        return " + ".join(parts)
+
+    def lines(self, body: list[k.Statement] | tuple[k.Statement, ...], depth: int) -> Iterator[str]:
+        """The statements of a body, indented."""
+        for statement in body:
+            yield from self._statement(statement, depth)
+
+    def _statement(self, s: k.Statement, depth: int) -> Iterator[str]:
+        pad = "    " * depth
+        match s:
+            case k.Constant():
+                yield f"{pad}{_typed(s.result)} = {s.value!r}"
+            case k.SizeOf():
+                yield f"{pad}{_typed(s.result)} = size {s.dim}"
+            case k.Let():
+                source = f"  # {s.source}" if s.source and not self.canonical else ""
+                yield f"{pad}{_typed(s.result)} = {s.op} {' '.join(map(str, s.operands))}{source}"
+            case k.Coordinate():
+                yield f"{pad}{_typed(s.result)} = {self.index(s.index)}"
+            case k.Load():
+                guard = f" if {s.guard}" if s.guard else ""
+                yield f"{pad}{_typed(s.result)} = {self.buffer(s.buffer)}[{self.index(s.index)}]{guard}"
+            case k.Store():
+                guard = f" if {s.guard}" if s.guard else ""
+                streaming = "  (streaming)" if s.streaming else ""
+                yield f"{pad}{self.buffer(s.buffer)}[{self.index(s.index)}] = {s.value}{guard}{streaming}"
+            case k.Flag():
+                yield f"{pad}error {s.error} if {s.condition}"
+            case k.If():
+                yield f"{pad}if {s.condition}:"
+                yield from self.lines(s.body, depth + 1)
+            case k.Matmul():
+                yield from self._matmul(s, depth)
+            case k.Loop():
+                yield from self._loop(s, depth)
+
+    def _loop(self, s: k.Loop, depth: int) -> Iterator[str]:
+        pad = "    " * depth
+        part = f", part {self.axis(s.part_of)} of {s.share}" if s.part_of else ""
+        for c in s.carries:
+            yield f"{pad}{_typed(c.current)} = {c.initial}"
+        yield f"{pad}for {self.axis(s.axis)} in range({s.axis.extent}):  # {s.kind}{part}"
+        yield from self.lines(s.body, depth + 1)
+        for f in s.folds:
+            yield f"{pad}    {_typed(f.result)} {f.monoid}= {f.value}"
+        for c in s.carries:
+            yield f"{pad}    {c.current} = {c.following}"
+        for c in s.carries:
+            yield f"{pad}{_typed(c.result)} = {c.current}"
+
+    def _matmul(self, s: k.Matmul, depth: int) -> Iterator[str]:
+        def operand(o: k.Operand) -> str:
+            return f"{self.buffer(o.buffer)}[{self.index(o.index)}; strides {o.strides[0]}, {o.strides[1]}]"
+
+        pad = "    " * depth
+        rows, columns = f"{self.axis(s.row)} < {s.row.extent}", f"{self.axis(s.column)} < {s.column.extent}"
+        yield f"{pad}for tiles of {rows}, {columns}:"
+        product = f"sum over {s.depth} of {operand(s.left)} {operand(s.right)}"
+        yield f"{pad}    {_typed(s.result)} = {product}"
+        yield from self.lines(s.body, depth + 1)
+
+
+def _typed(value: k.Value) -> str:
+    return f"{value}: {dtype_name(value.dtype)}"
