@@ -18,6 +18,7 @@ from graphc.ir.types import ArrayType
 from graphc.ops import leaf, reduce
 from graphc.ops.base import AbstractElementwise, apply
 from graphc.ops.contract import Contract
+from graphc.ops.stop import StopGradient
 from graphc.trace.context import Trace, tracing
 from graphc.trace.tracer import Tracer, record
 
@@ -78,6 +79,8 @@ def _expanded(trace: Trace, node: Node, args: tuple[Node, ...]) -> Node:
     trace.source = node.source
     values = [Tracer(trace, a) for a in args if isinstance(a.type, ArrayType)]
     match node.op:
+        case StopGradient():
+            return args[0]
         case reduce.ArgMax() as op:
             return _first_position(values[0], op.axis, np.max).node
         case reduce.ArgMin() as op:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import DTypeError, ShapeError
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractReduction, register
@@ -96,6 +96,11 @@ class Min(_Extremum):
 
 
 class _Logical(AbstractReduction):
+    def result_dtype(self, dtype: np.dtype) -> np.dtype:
+        if dtype != np.bool_:
+            raise DTypeError(f"{self.name} of {dtype}: convert to bool first")
+        return dtype
+
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (None,)
 

@@ -276,7 +276,9 @@ class Code:
         return v
 
     def combine(self, monoid: str, a: ir.Value, b: ir.Value, *, signed: bool = True) -> ir.Value:
-        """a ∘ b; maximum and minimum of floats propagate NaN, as NumPy's do."""
+        """a ∘ b; maximum and minimum of floats propagate NaN and truth values add up to or, as in NumPy."""
+        if element_of(a.type) == I1:
+            return self.b.or_(a, b) if monoid in ("add", "or", "maximum") else self.b.and_(a, b)
         if monoid == "add":
             return self.add(a, b)
         if monoid == "mul":

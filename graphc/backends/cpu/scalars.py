@@ -29,6 +29,10 @@ def emit_op(code: Code, name: str, args: Sequence[ir.Value], dtypes: Dtypes, res
         return args[0]
     if name == "where":
         return code.select(*args)
+    if first.kind != "f" and name in PREDICATES:
+        return code.like(value_type(result, lanes_of(args[0].type)), PREDICATES[name])
+    if name in RELATIONS and {t.kind for t in dtypes} == {"i", "u"}:
+        return _compare_mixed(code, RELATIONS[name], args, signed_first=first.kind == "i")
     if name in RELATIONS:
         return code.compare(RELATIONS[name], *args, signed=first.kind == "i")
     if name.startswith("logical_") and first.kind != "b":
@@ -44,6 +48,15 @@ def emit_op(code: Code, name: str, args: Sequence[ir.Value], dtypes: Dtypes, res
     if first.kind == "f" and name in MATH:
         return MATH[name](code, *args)
     raise CompilationError(f"the CPU backend has no code for {name} on {', '.join(map(str, dtypes))}")
+
+
+def _compare_mixed(code: Code, relation: str, args: Sequence[ir.Value], *, signed_first: bool) -> ir.Value:
+    """A signed and an unsigned integer compared by value: whatever is negative is less."""
+    signed = args[0] if signed_first else args[1]
+    negative = code.compare("<", signed, code.like(signed, 0))
+    less = relation == "!=" or relation[0] == ("<" if signed_first else ">")
+    answer = code.like(negative, less)
+    return code.select(negative, answer, code.compare(relation, *args, signed=False))
 
 
 def cast(code: Code, x: ir.Value, source: np.dtype, target: np.dtype) -> ir.Value:
@@ -110,7 +123,12 @@ BOOLEAN: dict[str, Emit] = {
     "bitwise_xor": lambda c, a, b: c.b.xor(a, b),
     "invert": _not,
     "absolute": lambda c, a: a,
+    "floor": lambda c, a: a,
+    "ceil": lambda c, a: a,
+    "trunc": lambda c, a: a,
 }
+# Answers that all integers and truth values share.
+PREDICATES = {"isnan": False, "isinf": False, "isfinite": True}
 
 
 def _safe_divisor(code: Code, a: ir.Value, b: ir.Value, signed: bool) -> tuple[ir.Value, ir.Value]:
@@ -194,6 +212,16 @@ def _sign(code: Code, a: ir.Value, *, signed: bool) -> ir.Value:
     return code.select(code.compare("<", a, zero), code.like(a, -1), positive) if signed else positive
 
 
+def _reciprocal(code: Code, a: ir.Value, *, signed: bool) -> ir.Value:
+    """The quotient 1/a in double precision, truncated, as NumPy's integer loops compute it."""
+    b, type_ = code.b, a.type
+    wide = value_type(np.dtype(np.float64), lanes_of(type_))
+    x = b.sitofp(a, wide) if signed else b.uitofp(a, wide)
+    width = (type_.element if lanes_of(type_) > 1 else type_).width
+    target = np.dtype(f"{'i' if signed else 'u'}{width // 8}")
+    return _float_to_integer(code, code.div(code.like(x, 1), x), target, type_)
+
+
 def _gcd(code: Code, a: ir.Value, b: ir.Value, *, signed: bool) -> ir.Value:
     """Euclid's algorithm; 93 steps suffice for 64 bits (Lamé 1844)."""
     a, b = _absolute(code, a, signed=signed), _absolute(code, b, signed=signed)
@@ -233,6 +261,7 @@ INTEGER: dict[str, Emit] = {
     "remainder": _remainder,
     "fmod": _fmod,
     "power": _power,
+    "reciprocal": _reciprocal,
     "gcd": _gcd,
     "lcm": _lcm,
     "bitwise_and": lambda c, a, b, signed: c.b.and_(a, b),

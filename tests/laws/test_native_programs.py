@@ -1,0 +1,98 @@
+"""Random programs and their gradients as machine code give what the interpreter gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.autodiff.reverse import gradient
+from graphc.ir.graph import Builder, Graph
+from graphc.ir.interpret import interpret
+from graphc.ops.reduce import Sum
+from graphc.passes.pipeline import optimise
+from tests.laws.random_programs import Program, random_program, seeded
+from tests.native import Native
+
+BLOCK = 10  # programs per test: a failure names few
+
+
+def program_number(seed: int) -> Program:
+    return random_program(seeded(seed), size=10 + seed % 30, dtype=np.float32 if seed % 2 else np.float64)
+
+
+def assert_runs(graph: Graph, inputs: tuple[np.ndarray, ...], vector_bytes: int = 64) -> None:
+    """Machine code gives the interpreter's results, to the rounding that the program is sensitive to.
+
+    That is what changes of the inputs by 1000 ulp, and of the operations by their order, do to them.
+    """
+    program = Native(graph, vector_bytes)
+    expected = interpret(graph, *inputs)
+    moved = [interpret(graph, *(_perturbed(x, seed) for x in inputs)) for seed in range(3)]
+    for i, (actual, value) in enumerate(zip(program(*inputs), expected, strict=True)):
+        assert (actual.dtype, actual.shape) == (value.dtype, value.shape)
+        if value.dtype.kind != "f":
+            np.testing.assert_array_equal(actual, value)
+            continue
+        eps = max(
+            [np.finfo(value.dtype).eps]
+            + [np.finfo(n.array_type.dtype).eps for n in graph if n.array_type.dtype.kind == "f"]
+        )
+        wide = np.asarray(value, np.float64)
+        with np.errstate(all="ignore"):
+            change = np.max([np.abs(np.asarray(m[i], np.float64) - wide) for m in moved], axis=0)
+            allowed = 1e4 * eps * (1 + np.abs(wide)) + 10 * change
+            wrong = np.abs(np.asarray(actual, np.float64) - wide) > allowed
+        assert not (wrong & np.isfinite(wide) & np.isfinite(change)).any(), f"output {i} of\n{graph}"
+
+
+def _perturbed(x: np.ndarray, seed: int) -> np.ndarray:
+    if x.dtype.kind != "f":
+        return x
+    wobble = np.random.default_rng(seed).uniform(-1, 1, x.shape) * 1e3 * np.finfo(x.dtype).eps
+    return np.asarray(x * (1 + wobble), x.dtype)
+
+
+def run_block(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        program = program_number(seed)
+        try:
+            assert_runs(program.graph, program.inputs, 32 if seed % 3 == 0 else 64)
+        except Exception as error:
+            error.add_note(f"program_number({seed})")
+            raise
+
+
+def run_gradient(seed: int) -> None:
+    """The gradient of the sum of a random program's first output, simplified."""
+    program = random_program(
+        seeded(seed), size=12, dtype=np.float32 if seed % 2 else np.float64, only_floats=True
+    )
+    output = program.graph.outputs[0]
+    if output.array_type.dtype.kind != "f":
+        return
+    total = Builder().add(Sum(tuple(range(output.array_type.ndim))), output)
+    graph = optimise(gradient(Graph(program.graph.inputs, (total,)), range(len(program.inputs))))
+    assert_runs(graph, program.inputs)
+
+
+@pytest.mark.parametrize("first", range(0, 100, BLOCK))
+def test_random_programs_run_as_machine_code(first: int) -> None:
+    run_block(first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 4000, BLOCK))
+def test_many_random_programs_run_as_machine_code(first: int) -> None:
+    run_block(first)
+
+
+def test_gradients_of_random_programs_run_as_machine_code() -> None:
+    for seed in range(30):
+        run_gradient(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 3000, 100))
+def test_gradients_of_many_random_programs_run_as_machine_code(first: int) -> None:
+    for seed in range(first, first + 100):
+        run_gradient(seed)
