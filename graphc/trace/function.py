@@ -9,12 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from graphc.errors import GraphcError, UnsupportedError, located
+from graphc.errors import GraphcError, TraceError, UnsupportedError, located
 from graphc.ir.graph import Graph, Node
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
 from graphc.trace.context import tracing
 from graphc.trace.tracer import Tracer, Weak, lift
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
         if isinstance(error.__cause__, GraphcError):
             raise error.__cause__ from None
         raise
+    except IndexError as error:
+        if not str(error).startswith("only integers, slices") or _in_package(error.__traceback__):
+            raise
+        raise TraceError(
+            located(
+                "a concrete array indexed by a traced value",
+                _line_of(error.__traceback__),
+                "Index a traced copy of it: np.asarray(array, like=index)[index].",
+            )
+        ) from None
     except TypeError as error:
         if not str(error).startswith("loop of ufunc does not support argument"):
             raise
@@ -83,6 +95,13 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
                 "Make the array with np.stack([...]), which is traced as a whole.",
             )
         ) from None
+
+
+def _in_package(traceback: TracebackType | None) -> bool:
+    """Whether the error was raised by graphc itself, not by NumPy's C code in the user's line."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_PACKAGE)
 
 
 def _line_of(traceback: TracebackType | None) -> str | None:

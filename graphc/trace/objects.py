@@ -20,6 +20,11 @@ from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
 
 LARGEST_OBJECT_ARRAY = 10_000
+_BUILD = (
+    "Use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without dtype to build arrays, "
+    "np.zeros_like(x) or graphc.zeros instead of filling a concrete array."
+)
+_LOOK_UP = _BUILD + " To look up in a concrete table: np.asarray(table, like=x)[x]."
 
 
 def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
@@ -39,8 +44,7 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             located(
                 f"conversion of the traced value {x.node.type} to a concrete array of {np.dtype(dtype)}",
                 user_line_with_text(),
-                "Use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without dtype to build "
-                "arrays, np.zeros_like(x) or graphc.zeros instead of filling a concrete array.",
+                _LOOK_UP if x.dtype.kind in "iu" else _BUILD,
             )
         )
     if any(isinstance(n, SymbolicDim) for n in x.shape):

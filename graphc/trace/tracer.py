@@ -78,6 +78,9 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     def __repr__(self) -> str:
         return f"<traced {self.node.type}>"
 
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
     # ---- recording
 
     def apply(self, op: AbstractOp, args: tuple[Any, ...]) -> Any:

@@ -191,3 +191,23 @@ def test_a_range_of_symbolic_length_names_like() -> None:
         "  Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for a "
         "choice, or trace with fixed sizes."
     )
+
+
+def test_a_concrete_array_indexed_by_a_traced_value_names_take() -> None:
+    table = np.arange(5.0)
+
+    def f(i):
+        return table[i]
+
+    assert message(f, "i64") == (
+        "a concrete array indexed by a traced value\n"
+        f"  at {line(f)}, return table[i]\n"
+        "  Index a traced copy of it: np.asarray(array, like=index)[index]."
+    )
+    check(lambda i: np.asarray(table, like=i)[i], np.array([3, 0]))
+
+
+def test_formatting_shows_the_type() -> None:
+    seen = []
+    record(lambda t: seen.append(f"{t:.2f}") or t, "f64")
+    assert seen == ["<traced f64>"]
