@@ -1,0 +1,32 @@
+"""Every example runs and prints a result that can be checked."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name):
+    """What the `main` of an example returns."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]()
+
+
+def test_every_example_is_tested():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"differentiate", "digits", "simple_mlp"}
+
+
+def test_the_digits_classifier_reaches_97_percent():
+    pytest.importorskip("sklearn", reason="the images come with scikit-learn")
+    assert run("digits") >= 0.97
+
+
+def test_the_derivatives_of_the_first_example_are_exact(capsys):
+    assert run("differentiate") == (6.0, (5.0, 6.0), 2.0)
+    assert "%2: f64 = multiply y %1  # differentiate.py:10" in capsys.readouterr().out
+
+
+def test_the_classic_training_script_converges():
+    assert np.isclose(run("simple_mlp"), 0.061221, rtol=1e-3)
