@@ -16,7 +16,6 @@ from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
 from graphc.backends.signature import ArgGroup, ArgTree, Group, Structure
 from graphc.ir.graph import Graph
-from graphc.passes.pipeline import optimise
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced
 
@@ -114,7 +113,7 @@ def make_program(
     )
     results = _results(traced, arguments)
     written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
-    graph = optimise(Graph(traced.graph.inputs, written, traced.graph.names), stable=options.stable)
+    graph = Graph(traced.graph.inputs, written, traced.graph.names)
     captured = tuple(regular(array) for array in traced.captured)
     structure = None if recorded.statics else _nesting(recorded.structure, count())
     nesting = _argument_nesting(form)

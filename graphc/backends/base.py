@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -13,6 +14,7 @@ from graphc.backends.signature import ArgTree, Structure
 from graphc.errors import UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
+from graphc.passes.pipeline import optimise
 
 ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
 ResultKind: TypeAlias = Literal[
@@ -62,23 +64,29 @@ class Options:
     stable: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Program:
     """One specialisation of a function, ready for a backend.
 
-    The inputs of `graph` are the arguments, then the captured arrays; its outputs are the results
-    that are written, in order. `structure` nests the results as the user gets them; None where only
-    Python can: then `unflatten` makes the user's result from a tuple of all results.
+    `traced` is the function as recorded, `graph` what backends compile. Their inputs are the arguments,
+    then the captured arrays; their outputs are the results that are written, in order. `structure` nests
+    the results as the user gets them; None where only Python can: then `unflatten` makes the user's result
+    from a tuple of all results.
     """
 
     name: str
-    graph: Graph
+    traced: Graph
     arguments: tuple[Argument, ...]
     captured: tuple[np.ndarray, ...]
     results: tuple[Result, ...]
     structure: Structure | None = None
     options: Options = Options()
     nesting: tuple[ArgTree, ...] | None = None  # of the arguments as the user passes them; None: one by one
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The optimised graph; not needed where the machine code is found in the cache."""
+        return optimise(self.traced, stable=self.options.stable)
 
 
 class AbstractExecutable(abc.ABC):

@@ -7,6 +7,7 @@ become sums, summed axes of a product become one, and every output becomes a val
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,15 +26,15 @@ from graphc.trace.tracer import Tracer, record
 TINY_PRODUCT = 64  # multiply-adds below which a product is a sum in registers
 
 
+@dataclass(frozen=True)
 class Copy(AbstractElementwise):
     """The operand itself, as a value of its own: output number `slot`."""
+
+    slot: int
 
     name: ClassVar[str] = "copy"
     arity: ClassVar[int] = 1
     numba: ClassVar[str] = "{0}"
-
-    def __init__(self, slot: int) -> None:
-        self.slot = slot
 
     def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
         return dtypes[0]

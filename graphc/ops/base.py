@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -25,7 +26,8 @@ OpClass = TypeVar("OpClass", bound=type[AbstractOp])
 @dataclass_transform(frozen_default=True)
 def register(cls: OpClass) -> OpClass:
     """Make `cls` a frozen dataclass known to the tracer, the parser, the tests and the docs."""
-    frozen = dataclass(frozen=True)(cls)
+    # A class without parameters of its own is complete already: most ops are, and importing stays fast.
+    frozen = dataclass(frozen=True)(cls) if _has_own_fields(cls) else cls
     if frozen.name in ALL_OPS:
         raise ValueError(f"two ops are called {frozen.name!r}")
     ALL_OPS[frozen.name] = frozen
@@ -35,6 +37,11 @@ def register(cls: OpClass) -> OpClass:
         elif frozen.special is not None:
             SPECIAL_TO_OP[frozen.special] = frozen
     return frozen  # type: ignore[return-value]
+
+
+def _has_own_fields(cls: type) -> bool:
+    annotations = inspect.get_annotations(cls)
+    return any(not str(annotation).startswith("ClassVar") for annotation in annotations.values())
 
 
 class AbstractTraced(abc.ABC):

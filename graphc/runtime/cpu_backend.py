@@ -41,7 +41,7 @@ class CpuBackend(AbstractBackend):
         self._cache = DiskCache()
 
     def build(self, program: Program) -> AbstractExecutable:
-        key = cache_key("cpu", layout_key(), _describe(program), graph_key(program.graph))
+        key = cache_key("cpu", layout_key(), _describe(program), graph_key(program.traced))
         entry = self._cache.get(key)
         if entry is None:
             entry = compile_program(program)
@@ -150,7 +150,7 @@ def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
             ResultSpec(r.kind, None if r.kind == "argument" else r.type, r.argument) for r in program.results
         ),
         captured=tuple(type_of(a) for a in (*program.captured, *constants)),
-        symbols=program.graph.symbols,
+        symbols=program.traced.symbols,
         nesting=program.nesting,
         structure=program.structure,
         unflatten=program.structure is None,
