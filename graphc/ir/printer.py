@@ -119,7 +119,7 @@ def _indented(text: str, spaces: int) -> str:
 
 @cache
 def _field_names(cls: type[AbstractOp]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+    return tuple(f.name for f in fields(cls))
 
 
 def _parameters(op: AbstractOp) -> str:

@@ -14,7 +14,7 @@ from graphc.ir.types import ArrayType
 
 def with_sizes(op: AbstractOp, sizes: Mapping[str, Dim]) -> AbstractOp:
     """`op` with the named sizes replaced in all its fields."""
-    fields = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}  # type: ignore[arg-type]
+    fields = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}
     replaced = {name: _replace(value, sizes) for name, value in fields.items()}
     return op if replaced == fields else type(op)(**replaced)
 

@@ -34,7 +34,7 @@ def verify(graph: Graph, stage: str = "traced") -> Graph:
 def regions_of(op: AbstractOp) -> tuple[Graph, ...]:
     """The graphs among an op's static parameters, in order."""
     found: list[Graph] = []
-    for f in dataclasses.fields(op):  # type: ignore[arg-type]
+    for f in dataclasses.fields(op):
         value = getattr(op, f.name)
         found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Graph)]
     return tuple(found)

@@ -115,7 +115,7 @@ def containing(nodes: Iterable[Node]) -> Builder:
 @cache
 def region_fields(cls: type[AbstractOp]) -> tuple[str, ...]:
     """Names of the fields of an op class that hold graphs."""
-    return tuple(f.name for f in dataclasses.fields(cls) if "Graph" in str(f.type))  # type: ignore[arg-type]
+    return tuple(f.name for f in dataclasses.fields(cls) if "Graph" in str(f.type))
 
 
 def with_regions(op: AbstractOp, change: Callable[[Graph], Graph]) -> AbstractOp:
@@ -123,7 +123,7 @@ def with_regions(op: AbstractOp, change: Callable[[Graph], Graph]) -> AbstractOp
     names = region_fields(type(op))
     if not names:
         return op
-    values = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}  # type: ignore[arg-type]
+    values = {f.name: getattr(op, f.name) for f in dataclasses.fields(op)}
     changed = dict(values)
     for name in names:
         value = values[name]
