@@ -79,14 +79,14 @@ def gru_masked(x, wz, wh, lengths):
 def k_means_step(centres, x):
     d2 = np.sum((x[:, None] - centres[None]) ** 2, axis=-1)
     assigned = np.argmin(d2, axis=1)
-    one_hot = np.take(np.eye(centres.shape[0]), assigned, axis=0)
+    one_hot = np.asarray(np.eye(centres.shape[0]), like=centres)[assigned]
     return (one_hot.T @ x) / np.maximum(one_hot.sum(axis=0), 1)[:, None], d2.min(axis=1).sum()
 
 
 def softmax_eye(w, x, y):
     logits = x @ w
     logp = logits - np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
-    return -np.sum((y[:, None] == np.arange(w.shape[1])) * logp) / len(y)
+    return -np.sum(np.asarray(np.eye(w.shape[1]), like=w)[y] * logp) / len(y)
 
 
 def softmax_index(w, x, y):
