@@ -32,3 +32,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("parity"):
         for name in marker.args:
             pytest.importorskip(name, reason=f"compares with {name}, which is not installed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the texts in tests/golden anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written instead of compared."""
+    return bool(request.config.getoption("--update-golden"))

@@ -19,6 +19,10 @@ class Plan:
     offsets: dict[k.Buffer, Dim]
     size: Dim
 
+    def __str__(self) -> str:
+        places = [f"{buffer.name} at {offset}" for buffer, offset in self.offsets.items()]
+        return ", ".join([f"{self.size} bytes", *places])
+
 
 def plan(lifetimes: Sequence[tuple[k.Buffer, int, int]]) -> Plan:
     """A plan for buffers alive from step `first` to step `last`, both included.

@@ -11,7 +11,7 @@ from graphc.lower import kernel_ir as k
 def format_kernel(kernel: k.Kernel, *, canonical: bool = False) -> str:
     """The kernel as text; `canonical` leaves out names that differ between equal kernels, and sources."""
     printer = _Printer(kernel, canonical)
-    head = ", ".join(f"{printer.buffer(b)}: {dtype_name(b.dtype)}[{b.size}]" for b in kernel.buffers)
+    head = ", ".join(printer.parameter(b) for b in kernel.buffers)
     name = "kernel" if canonical else kernel.name
     sizes = f"; {', '.join(kernel.symbols)}" if kernel.symbols else ""
     return "\n".join([f"{name}({head}{sizes}):", *printer.lines(kernel.body, 1)])
@@ -25,6 +25,11 @@ class _Printer:
 
     def buffer(self, buffer: k.Buffer) -> str:
         return self._buffers[buffer]
+
+    def parameter(self, buffer: k.Buffer) -> str:
+        """The buffer with its type; scratch is memory of the kernel itself."""
+        scratch = "scratch " if buffer.space == "local" else ""
+        return f"{scratch}{self.buffer(buffer)}: {dtype_name(buffer.dtype)}[{buffer.size}]"
 
     def axis(self, axis: k.Axis) -> str:
         """A name of its own for each loop variable."""
@@ -80,15 +85,19 @@ class _Printer:
 
     def _loop(self, s: k.Loop, depth: int) -> Iterator[str]:
         pad = "    " * depth
+        name = self.axis(s.axis)
         part = f", part {self.axis(s.part_of)} of {s.share}" if s.part_of else ""
         for c in s.carries:
             yield f"{pad}{_typed(c.current)} = {c.initial}"
-        yield f"{pad}for {self.axis(s.axis)} in range({s.axis.extent}):  # {s.kind}{part}"
+        bounds = f", from {s.first} to {s.end}" if s.first or s.end else ""
+        yield f"{pad}for {name} in range({s.axis.extent}):  # {s.kind}{part}{bounds}"
         yield from self.lines(s.body, depth + 1)
         for f in s.folds:
             yield f"{pad}    {_typed(f.result)} {f.monoid}= {f.value}"
         for c in s.carries:
             yield f"{pad}    {c.current} = {c.following}"
+        if s.stop:
+            yield f"{pad}    stop if {s.stop}"
         for c in s.carries:
             yield f"{pad}{_typed(c.result)} = {c.current}"
 

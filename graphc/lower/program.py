@@ -17,6 +17,7 @@ from graphc.lower.fuse import Group, fuse
 from graphc.lower.memory import Plan, plan
 from graphc.lower.opaque import OPAQUE
 from graphc.lower.prepare import copy_outputs, prepare
+from graphc.lower.printer import format_kernel
 from graphc.lower.product import ProductScheduler
 from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
@@ -40,6 +41,9 @@ class LoweredProgram:
     symbols: tuple[str, ...]
     checks: tuple[RuntimeCheck, ...]
     guards: tuple[tuple[Dim, int], ...] = ()  # sizes that must not be negative, and the check they fail
+
+    def __str__(self) -> str:
+        return "\n\n".join([*(format_kernel(kernel) for kernel in self.kernels), f"arena: {self.arena}"])
 
 
 def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProgram:

@@ -26,6 +26,7 @@ from graphc.runtime.pool import get_num_threads, install
 if TYPE_CHECKING:
     from graphc.backends.cpu.emit import Target
     from graphc.lower.program import LoweredProgram
+    from graphc.runtime.roofline import Cost
 
 PROGRAM, ENTRY = "graphc_program", "graphc_entry"
 VECTOR_BYTES = 64
@@ -79,6 +80,8 @@ class CpuExecutable(AbstractExecutable):
     def artifact(self, name: str) -> Any:
         if name == "kernels":
             return self._lowered
+        if name == "cost":
+            return self._cost()
         if name == "llvm":
             return _emitted(self.program, self._lowered)
         if name == "asm":
@@ -86,6 +89,21 @@ class CpuExecutable(AbstractExecutable):
 
             return assembly(_emitted(self.program, self._lowered))
         raise UnsupportedError(f"the CPU backend has no {name}")
+
+    def _cost(self) -> Cost:
+        from graphc.lower.cost import buffer_bytes, kernel_cost
+        from graphc.runtime import limits
+        from graphc.runtime.roofline import Cost
+
+        plan = self._lowered
+        results = tuple(b for b in plan.outputs if b not in plan.inputs)
+        return Cost(
+            tuple(kernel_cost(kernel) for kernel in plan.kernels),
+            buffer_bytes(plan.inputs),
+            buffer_bytes(results),
+            self._signature.arena,
+            limits.known(),
+        )
 
     @functools.cached_property
     def _lowered(self) -> LoweredProgram:

@@ -1,0 +1,145 @@
+"""What kernels cost: arithmetic and memory traffic, as functions of the program's sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from graphc.ir.dims import Dim, evaluate, product
+from graphc.lower import kernel_ir as k
+from graphc.lower.storage import operation_cost
+
+
+@dataclass(frozen=True)
+class KernelCost:
+    """What one run of a kernel takes.
+
+    `flops` counts additions; a division counts as 4 and an elementary function as 12 of them. `read` and
+    `written` are bytes, each element counted once however often the kernel comes back to it: what must
+    cross the memory bus. Both are upper bounds where a loop may end early or a store is conditional.
+    """
+
+    name: str
+    operations: tuple[str, ...]
+    flops: Dim
+    read: Dim
+    written: Dim
+    double: bool  # the arithmetic is f64
+
+    @property
+    def moved(self) -> Dim:
+        """Bytes read and written."""
+        return self.read + self.written
+
+    @property
+    def intensity(self) -> float | None:
+        """Flops per byte moved; None while a size is unknown."""
+        if isinstance(self.flops, int) and isinstance(self.moved, int) and self.moved:
+            return self.flops / self.moved
+        return None
+
+    def at(self, sizes: Mapping[str, int]) -> KernelCost:
+        """The cost for these sizes."""
+        return replace(
+            self,
+            flops=evaluate(self.flops, sizes),
+            read=evaluate(self.read, sizes),
+            written=evaluate(self.written, sizes),
+        )
+
+
+def kernel_cost(kernel: k.Kernel) -> KernelCost:
+    """The cost of a kernel, counted statement by statement."""
+    count = _Count()
+    count.body(kernel.body, {})
+    return KernelCost(
+        kernel.name,
+        tuple(count.operations),
+        count.flops,
+        sum((_traffic(b, footprints) for b, footprints in count.read.items()), 0),
+        sum((_traffic(b, footprints) for b, footprints in count.written.items()), 0),
+        count.double,
+    )
+
+
+def buffer_bytes(buffers: tuple[k.Buffer, ...]) -> Dim:
+    """The bytes of these buffers, shared ones counted once."""
+    total: Dim = 0
+    for buffer in dict.fromkeys(buffers):
+        total = total + buffer.size * buffer.dtype.itemsize
+    return total
+
+
+class _Count:
+    """Adds up a body; `extents` says how often each enclosing loop runs."""
+
+    def __init__(self) -> None:
+        self.flops: Dim = 0
+        self.double = False
+        self.operations: dict[str, None] = {}
+        self.read: dict[k.Buffer, dict[k.Index, Dim]] = {}
+        self.written: dict[k.Buffer, dict[k.Index, Dim]] = {}
+
+    def body(self, body: list[k.Statement] | tuple[k.Statement, ...], extents: dict[k.Axis, Dim]) -> None:
+        for statement in body:
+            self._statement(statement, extents)
+
+    def _statement(self, s: k.Statement, extents: dict[k.Axis, Dim]) -> None:
+        match s:
+            case k.Let() if any(v.dtype.kind == "f" for v in (s.result, *s.operands)):
+                self._operation(s.op, s.operands[0], operation_cost(s.op), extents)
+            case k.Load():
+                _touch(self.read, s.buffer, s.index, extents)
+            case k.Store():
+                _touch(self.written, s.buffer, s.index, extents)
+            case k.Loop():
+                self._loop(s, extents)
+            case k.If():
+                self.body(s.body, extents)
+            case k.Matmul():
+                self._matmul(s, extents)
+
+    def _operation(self, name: str, value: k.Value, cost: int, extents: dict[k.Axis, Dim]) -> None:
+        self.flops = self.flops + cost * product(tuple(extents.values()))
+        self.operations.setdefault(name)
+        self.double = self.double or value.dtype.itemsize == 8
+
+    def _loop(self, s: k.Loop, extents: dict[k.Axis, Dim]) -> None:
+        # The parts of a divided loop make one whole loop, whichever task runs them.
+        outer = {axis: n for axis, n in extents.items() if axis is not s.part_of}
+        inner = {**outer, s.axis: s.axis.extent}
+        self.body(s.body, inner)
+        for fold in s.folds:
+            if fold.value.dtype.kind == "f":
+                self._operation("sum" if fold.monoid == "add" else fold.monoid, fold.value, 1, inner)
+
+    def _matmul(self, s: k.Matmul, extents: dict[k.Axis, Dim]) -> None:
+        tile = {**extents, s.row: s.row.extent, s.column: s.column.extent}
+        depth = k.Axis("depth", s.depth)
+        self._operation("matmul", s.result, 2, {**tile, depth: s.depth})
+        for operand, axes in ((s.left, (s.row, depth)), (s.right, (depth, s.column))):
+            terms = tuple(zip(axes, operand.strides, strict=True))
+            index = k.Index((*operand.index.terms, *terms), operand.index.offset, operand.index.dynamic)
+            _touch(self.read, operand.buffer, index, {**tile, depth: s.depth})
+        self.body(s.body, tile)
+
+
+def _touch(
+    table: dict[k.Buffer, dict[k.Index, Dim]], buffer: k.Buffer, index: k.Index, extents: dict[k.Axis, Dim]
+) -> None:
+    """Notes how many elements an index reaches: the loops it depends on, all of them if it is computed."""
+    if buffer.space == "local":  # stays in the nearest cache
+        return
+    reached = {axis for axis, stride in index.terms if stride != 0}
+    counted = tuple(n for axis, n in extents.items() if axis in reached or index.dynamic)
+    table.setdefault(buffer, {})[index] = product(counted)
+
+
+def _traffic(buffer: k.Buffer, footprints: Mapping[k.Index, Dim]) -> Dim:
+    """Bytes: the sum of what the indices reach, at most the whole buffer."""
+    whole, elements = buffer.size, sum(footprints.values(), 0)
+    if len(footprints) > 1 and not (isinstance(elements, int) and isinstance(whole, int)):
+        elements = whole  # which of them overlap is not known: the bound
+    elif isinstance(elements, int) and isinstance(whole, int):
+        elements = min(elements, whole)
+    return elements * buffer.dtype.itemsize
