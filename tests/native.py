@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import ctypes
 from typing import Any
 
@@ -16,6 +15,7 @@ from graphc.ir.dims import Dim, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.interpret import bind_sizes
 from graphc.lower.program import LoweredProgram, lower
+from graphc.runtime.python_entry import resolve_exception
 
 GUARD = 64  # bytes around every buffer that must stay as they were
 
@@ -51,7 +51,7 @@ class Native:
             np.testing.assert_array_equal(buffer.array, array, err_msg="an input was overwritten")
         if status:
             check = self.lowered.checks[status - 1]
-            raise _exception(check.exception)(check.message)
+            raise resolve_exception(check.exception)(check.message)
         return tuple(b.array for b in outputs)
 
     def _paired(self, arrays: tuple[Any, ...]) -> Any:
@@ -88,9 +88,3 @@ def aligned(size: int) -> tuple[np.ndarray, int]:
 def _empty(type_: Any, sizes: dict[str, int]) -> np.ndarray:
     shape = tuple(evaluate(n, sizes) for n in type_.shape)
     return np.full(shape, 0x5A, type_.dtype) if type_.dtype != np.bool_ else np.zeros(shape, np.bool_)
-
-
-def _exception(name: str) -> type[Exception]:
-    found = getattr(builtins, name, None) or getattr(np.linalg, name)
-    assert issubclass(found, Exception)
-    return found

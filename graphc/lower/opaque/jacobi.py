@@ -54,7 +54,7 @@ def eigh(
                 turned[0] = 1
                 _clear(code, s, vectors, p.at, q.at, n)
             sweep.stop_if(turned[0].equals(0))
-        code.fail_if(turned[0].differs(0), "LinAlgError", "Eigenvalues did not converge")
+        code.fail_if(turned[0].differs(0), "numpy.linalg.LinAlgError", "Eigenvalues did not converge")
         with code.lanes(n) as x:
             values[x.at] = s[x.at, x.at]
         sort_rows(code, values, [(vectors, n)], n, descending=False)
@@ -161,10 +161,10 @@ def svd(
         s = code.result(results[1], (batch, size)).at(matrix.at)
         vt = code.result(results[2], (batch, size, m)).at(matrix.at)
         largest = _scaled_vectors(code, transposed(a) if tall else a, long, size, length)
-        code.fail_if(~(largest < np.inf), "LinAlgError", "SVD did not converge")
+        code.fail_if(~(largest < np.inf), "numpy.linalg.LinAlgError", "SVD did not converge")
         unit_matrix(code, short, size)
         _make_orthogonal(code, long, short, turned, size, length)
-        code.fail_if(turned[0].differs(0), "LinAlgError", "SVD did not converge")
+        code.fail_if(turned[0].differs(0), "numpy.linalg.LinAlgError", "SVD did not converge")
         _lengths(code, long, values, size, length)
         sort_rows(code, values, [(long, length), (short, size)], size, descending=True)
         _unit_vectors(code, long, values, size, length)

@@ -32,7 +32,7 @@ def cholesky(
                 rest = a[i.at, j.at] - dot(code, l.at(i.at), l.at(j.at), j.at)
                 l[i.at, j.at] = rest / l[j.at, j.at]
             square = a[i.at, i.at] - dot(code, l.at(i.at), l.at(i.at), i.at)
-            code.fail_if(square <= 0, "LinAlgError", "Matrix is not positive definite")
+            code.fail_if(square <= 0, "numpy.linalg.LinAlgError", "Matrix is not positive definite")
             l[i.at, i.at] = square.sqrt()
             with code.lanes(n, first=i.at + 1) as j:
                 l[i.at, j.at] = 0
@@ -135,7 +135,7 @@ def triangular_solve(
             i = step.at if downwards else step.at * -1 + (n - 1)
             known = (code.point(0), i) if downwards else (i + 1, code.point(n))
             if not op.unit_diagonal:
-                code.fail_if(t[i, i].equals(0), "LinAlgError", "Singular matrix")
+                code.fail_if(t[i, i].equals(0), "numpy.linalg.LinAlgError", "Singular matrix")
             solve = _solve_one if m == 1 else _solve_row
             solve(code, t, b, x, i, known, m, op.unit_diagonal)
     return code.scratch

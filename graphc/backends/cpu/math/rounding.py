@@ -97,6 +97,7 @@ def nextafter(x: Number, towards: Number) -> Number:
 
 
 def spacing(x: Number) -> Number:
-    """The distance from x to the next float away from zero, with x's sign; NaN for infinity."""
+    """The distance from x to the next float away from zero, negative for x < 0; NaN for infinity."""
     a = abs(x)
-    return with_sign_of((a.bits + 1).float_of_bits - a, x)
+    distance = (a.bits + 1).float_of_bits - a
+    return (x < 0).where(-distance, distance)
