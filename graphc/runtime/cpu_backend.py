@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
 from graphc.backends.cpu.jit import Loaded, host_has
+from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
 from graphc.ir.dims import parse_dim
@@ -82,6 +83,8 @@ class CpuExecutable(AbstractExecutable):
             return self._lowered
         if name == "cost":
             return self._cost()
+        if name == "source":
+            return source_text(self.program, self._lowered)
         if name == "llvm":
             return _emitted(self.program, self._lowered)
         if name == "asm":
@@ -108,15 +111,6 @@ class CpuExecutable(AbstractExecutable):
     @functools.cached_property
     def _lowered(self) -> LoweredProgram:
         return lowered(self.program)
-
-
-def lowered(program: Program) -> LoweredProgram:
-    """The kernels of a program."""
-    from graphc.lower.program import lower
-
-    written = [r for r in program.results if r.is_written]
-    donated = {i: r.argument for i, r in enumerate(written) if r.argument is not None}
-    return lower(program.graph, donated)
 
 
 def compile_program(program: Program) -> CacheEntry:

@@ -11,6 +11,7 @@ from graphc.errors import ArgumentError
 _BACKENDS: dict[str, str] = {
     "cpu": "graphc.runtime.cpu_backend:CpuBackend",
     "interpret": "graphc.backends.interpret:InterpretBackend",
+    "numba": "graphc.backends.numba_source.backend:NumbaBackend",
 }
 _instances: dict[str, AbstractBackend] = {}
 

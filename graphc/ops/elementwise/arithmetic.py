@@ -99,7 +99,7 @@ class Remainder(AbstractElementwise):
     numpy = np.remainder
     expression = "x - y*floor(x/y)"
     gradients = ("1", "-floor(x/y)")
-    numba = "np.remainder({0}, {1})"
+    numba = "special.remainder({0}, {1})"
     domain = ((-3.0, 3.0), (0.5, 3.0))
     finite = False
 
@@ -162,7 +162,7 @@ class Fabs(AbstractElementwise):
     arity = 1
     numpy = np.fabs
     expression = "Abs(x)"
-    numba = "math.fabs({0})"
+    numba = "np.fabs({0})"
 
 
 @register
@@ -175,6 +175,11 @@ class Sign(AbstractElementwise):
     expression = "sign(x)"
     numba = "np.sign({0})"
     differentiable = False
+
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].kind == "f":  # Numba's sign of -0.0 is -0.0
+            return "({0} if {0} != {0} else (1.0 if {0} > 0 else (-1.0 if {0} < 0 else 0.0)))"
+        return "(1 if {0} > 0 else 0)" if dtypes[0].kind == "u" else self.numba
 
 
 @register
@@ -203,7 +208,9 @@ class Reciprocal(AbstractElementwise):
     finite = False
 
     def numba_for(self, *dtypes: np.dtype) -> str:
-        return self.numba if dtypes[0].kind == "f" else "np.reciprocal({0})"
+        if dtypes[0].kind == "f":
+            return f"np.{dtypes[0].name}(1) / {{0}}"
+        return "np.reciprocal({0})"
 
 
 @register

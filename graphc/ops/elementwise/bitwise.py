@@ -105,3 +105,7 @@ class BitwiseCount(AbstractElementwise):
     expression = "bitwise_count(x)"
     numba = "special.bitwise_count({0})"
     differentiable = False
+
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        magnitude = "abs({0})" if dtypes[0].kind == "i" else "{0}"
+        return f"special.bitwise_count(np.uint64(np.uint{8 * dtypes[0].itemsize}({magnitude})))"

@@ -30,6 +30,11 @@ class AbstractSpecial(AbstractElementwise):
         with np.errstate(all="ignore"):
             return function(*(np.asarray(x, np.float64) for x in args)).astype(args[0].dtype)
 
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].itemsize == 8:
+            return self.numba
+        return self.numba.format(*(f"np.float64({{{i}}})" for i in range(len(dtypes))))
+
     def scalar(self, *numbers: float) -> float:
         """The function of numbers."""
         module, _, call = self.numba.partition(".")

@@ -16,7 +16,7 @@ class Exp(AbstractElementwise):
     numpy = np.exp
     expression = "exp(x)"
     gradients = ("r",)
-    numba = "math.exp({0})"
+    numba = "np.exp({0})"
     finite = False
 
 
@@ -42,7 +42,7 @@ class Expm1(AbstractElementwise):
     numpy = np.expm1
     expression = "exp(x) - 1"
     gradients = ("r + 1",)
-    numba = "math.expm1({0})"
+    numba = "np.expm1({0})"
     finite = False
 
 

@@ -66,7 +66,7 @@ class Copysign(AbstractElementwise):
     numpy = np.copysign
     expression = "Abs(x)*sign(y)"
     gradients = ("sign(x)*copysign(1, y)", None)
-    numba = "math.copysign({0}, {1})"
+    numba = "np.copysign({0}, {1})"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
 
 
@@ -104,7 +104,7 @@ class Ldexp(AbstractElementwise):
     numpy = np.ldexp
     expression = "x*2**y"
     gradients = ("ldexp(1.0, y)", None)
-    numba = "math.ldexp({0}, {1})"
+    numba = "np.ldexp({0}, {1})"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
     finite = False
 

@@ -15,7 +15,7 @@ class Sinh(AbstractElementwise):
     arity = 1
     numpy = np.sinh
     expression = "sinh(x)"
-    numba = "math.sinh({0})"
+    numba = "np.sinh({0})"
     finite = False
 
 
@@ -27,7 +27,7 @@ class Cosh(AbstractElementwise):
     arity = 1
     numpy = np.cosh
     expression = "cosh(x)"
-    numba = "math.cosh({0})"
+    numba = "np.cosh({0})"
     finite = False
 
 
@@ -40,7 +40,7 @@ class Tanh(AbstractElementwise):
     numpy = np.tanh
     expression = "tanh(x)"
     gradients = ("1 - r**2",)
-    numba = "math.tanh({0})"
+    numba = "np.tanh({0})"
 
 
 @register
@@ -52,7 +52,7 @@ class Arcsinh(AbstractElementwise):
     numpy = np.arcsinh
     expression = "asinh(x)"
     gradients = ("1/hypot(1, x)",)
-    numba = "math.asinh({0})"
+    numba = "np.arcsinh({0})"
 
 
 @register

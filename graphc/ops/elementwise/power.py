@@ -26,6 +26,11 @@ class Power(AbstractElementwise):
     domain = ((0.2, 3.0), (-2.0, 3.0))
     finite = False
 
+    def numba_for(self, *dtypes: np.dtype) -> str:
+        if dtypes[0].kind == "f":
+            return self.numba
+        return "special.integer_power(np.int64({0}), np.int64({1}))"
+
     def stays_finite(self, *args: Node) -> bool:
         return known_whole(args[1])
 
@@ -66,5 +71,5 @@ class Hypot(AbstractElementwise):
     numpy = np.hypot
     expression = "sqrt(x**2 + y**2)"
     gradients = ("select(r != 0, x/r, 0.0)", "select(r != 0, y/r, 0.0)")
-    numba = "math.hypot({0}, {1})"
+    numba = "np.hypot({0}, {1})"
     domain = ((0.2, 3.0), (0.2, 3.0))

@@ -234,13 +234,34 @@ def i1(x: float) -> float:
     return float(i1e(x) * np.exp(abs(x)))
 
 
-def bitwise_count(x: int) -> int:
-    """The number of bits set in |x|."""
-    bits, count = abs(x), 0
-    while bits != 0:
-        bits &= bits - 1
+def bitwise_count(x: np.uint64) -> int:
+    """The number of bits set in x."""
+    count = 0
+    while x != 0:
+        x &= x - np.uint64(1)
         count += 1
     return count
+
+
+def integer_power(x: np.int64, y: np.int64) -> np.int64:
+    """xʸ modulo 2⁶⁴ by squaring; 0 for y < 0, except where x = ±1."""
+    if y < 0:
+        return x if x == 1 or (x == -1 and y % 2 != 0) else np.int64(x == -1)
+    result = np.int64(1)
+    while y > 0:
+        if y % 2 != 0:
+            result *= x
+        x *= x
+        y //= 2
+    return result
+
+
+def remainder(x: float, y: float) -> float:
+    """x - y ⌊x / y⌋ as NumPy computes it, from the exact remainder; a zero has the sign of y."""
+    rest = np.fmod(x, y)
+    if rest == 0:
+        return math.copysign(0.0, y)
+    return rest + y if (y < 0) != (rest < 0) and y == y else rest
 
 
 def floor_divide(x: float, y: float) -> float:

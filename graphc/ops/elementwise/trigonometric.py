@@ -15,7 +15,7 @@ class Sin(AbstractElementwise):
     arity = 1
     numpy = np.sin
     expression = "sin(x)"
-    numba = "math.sin({0})"
+    numba = "np.sin({0})"
 
 
 @register
@@ -26,7 +26,7 @@ class Cos(AbstractElementwise):
     arity = 1
     numpy = np.cos
     expression = "cos(x)"
-    numba = "math.cos({0})"
+    numba = "np.cos({0})"
 
 
 @register
@@ -38,7 +38,7 @@ class Tan(AbstractElementwise):
     numpy = np.tan
     expression = "tan(x)"
     gradients = ("r**2 + 1",)
-    numba = "math.tan({0})"
+    numba = "np.tan({0})"
     domain = ((-1.4, 1.4),)
 
 
@@ -79,7 +79,7 @@ class Arctan(AbstractElementwise):
     numpy = np.arctan
     expression = "atan(x)"
     gradients = ("1/(1 + x**2)",)
-    numba = "math.atan({0})"
+    numba = "np.arctan({0})"
 
 
 @register
@@ -94,7 +94,7 @@ class Arctan2(AbstractElementwise):
     numpy = np.arctan2
     expression = "atan2(x, y)"
     gradients = ("y/hypot(x, y)/hypot(x, y)", "-x/hypot(x, y)/hypot(x, y)")
-    numba = "math.atan2({0}, {1})"
+    numba = "np.arctan2({0}, {1})"
     domain = ((0.2, 3.0), (0.2, 3.0))
 
 
