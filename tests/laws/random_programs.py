@@ -236,6 +236,8 @@ def _apply(make: Maker, cls: Any, operands: list[Node | None]) -> Node | None:
     shape = _common_shape(*(x.array_type.shape for x in nodes))
     if shape is None:
         nodes, shape = [nodes[0]] * len(nodes), nodes[0].array_type.shape
+    if cls.name == "power" and dtype.kind != "f" and np.min(make.values[nodes[-1]], initial=0) < 0:
+        return None  # NumPy refuses negative exponents of integers
     jumps = cls.name in JUMPS or not cls.differentiable
     if jumps and not all(x in make.exact for x in nodes):
         return None
