@@ -147,9 +147,10 @@ print(status, two_threads_meet())
 DURING = """
 import threading
 stop = []
+counts = compute_context(64, 100)
+repeat, compute = repeat_function(), loaded().address("compute")  # LLVM's lock must be free at the fork
 def keep_on():
-    counts = compute_context(64, 100)
-    while not stop: run("compute", counts, 64, 1000)
+    while not stop: repeat(compute, ctypes.addressof(counts), 64, 1000)
 threading.Thread(target=keep_on, daemon=True).start()
 time.sleep(0.05)
 """
