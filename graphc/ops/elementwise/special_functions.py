@@ -258,7 +258,7 @@ def integer_power(x: np.int64, y: np.int64) -> np.int64:
 
 def remainder(x: float, y: float) -> float:
     """x - y ⌊x / y⌋ as NumPy computes it, from the exact remainder; a zero has the sign of y."""
-    rest = np.fmod(x, y)
+    rest: float = np.fmod(x, y)
     if rest == 0:
         return math.copysign(0.0, y)
     return rest + y if (y < 0) != (rest < 0) and y == y else rest
@@ -268,7 +268,7 @@ def floor_divide(x: float, y: float) -> float:
     """⌊x / y⌋ as NumPy computes it, from the exact remainder; x / 0 for y = 0."""
     if y == 0:
         return x / y
-    rest = np.fmod(x, y)
+    rest: float = np.fmod(x, y)
     quotient = (x - rest) / y
     if rest != 0 and (y < 0) != (rest < 0):
         quotient -= 1.0
