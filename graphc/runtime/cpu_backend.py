@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -51,6 +51,18 @@ class CpuBackend(AbstractBackend):
         return CpuExecutable(program, entry)
 
 
+@dataclass(frozen=True)
+class NativeProgram:
+    """A program for callers that are native themselves: `i64 program(ptr buffers, ptr dims, ptr arena)`.
+
+    The address is valid, and the captured arrays are alive, while the executable is.
+    """
+
+    address: int
+    signature: Signature
+    captured: tuple[np.ndarray, ...]
+
+
 class CpuExecutable(AbstractExecutable):
     """Machine code of one program."""
 
@@ -77,6 +89,10 @@ class CpuExecutable(AbstractExecutable):
             unflatten=unflatten if self._signature.unflatten else None,
         )
         return native.bound(fallback)
+
+    def native(self) -> NativeProgram:
+        """What a native caller needs to know."""
+        return NativeProgram(self._code.address(PROGRAM), self._signature, self._captured)
 
     def artifact(self, name: str) -> Any:
         if name == "kernels":

@@ -153,6 +153,8 @@ def loop_dtypes(
     if ufunc is None:
         return tuple(np.result_type(*(promotable(x) for x in operands)) for _ in operands)
     types = tuple(promotion_type(x) for x in operands)
+    if all(t is int for t in types):  # NumPy would compare Python's integers as objects
+        types = (np.dtype(np.int64),) * len(types)
     given: dict[str, Any] = (
         {} if dtype is None else {"signature": (*(None for _ in operands), np.dtype(dtype))}
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc.errors import DTypeError, GraphcError, UnsupportedError
 from tests.helpers import check, record, run
 
@@ -150,6 +151,11 @@ def test_comparison_with_an_integer_out_of_range_is_decided() -> None:
         (run(lambda x: np.equal(-1, x), x), np.equal(-1, x)),
     ):
         np.testing.assert_array_equal(found[0], expected)
+
+
+def test_python_integers_compare_as_integers() -> None:
+    compare = graphc.compile(lambda a, b: (a > b, a == b, a // b), backend="interpret")
+    assert compare(3, 2) == (True, False, 1)
 
 
 def test_an_integer_that_does_not_fit_is_numpys_error() -> None:

@@ -261,7 +261,7 @@ def remainder(x: float, y: float) -> float:
     rest: float = np.fmod(x, y)
     if rest == 0:
         return math.copysign(0.0, y)
-    return rest + y if (y < 0) != (rest < 0) and y == y else rest
+    return float(rest + y if (y < 0) != (rest < 0) and y == y else rest)
 
 
 def floor_divide(x: float, y: float) -> float:
