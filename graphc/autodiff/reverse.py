@@ -43,7 +43,7 @@ def gradient(graph: Graph, wrt: Sequence[int]) -> Graph:
             located(
                 f"a gradient needs a real scalar output, got {head}",
                 graph.outputs[0].source,
-                "Reduce it with np.sum or np.mean, or use graphc.vjp / graphc.jacobian.",
+                "Reduce it with np.sum or np.mean, or use graphc.vjp.",
             )
         )
     with tracing() as trace:

@@ -147,8 +147,7 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
             )
         self._refuse(
             f"a Python branch on the traced value {self.node.type}",
-            "Use np.where(condition, a, b), graphc.cond / graphc.while_loop, or make the argument "
-            "static (static_argnames).",
+            "Use np.where(condition, a, b), or make the argument static (static_argnames).",
         )
 
     def __float__(self) -> float:
@@ -161,8 +160,7 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     def __int__(self) -> int:
         self._refuse(
             f"int() of the traced value {self.node.type}",
-            "Use it as an array index, graphc.fori_loop for loop bounds, or make the argument static "
-            "(static_argnames).",
+            "Use it as an array index, or make the argument static (static_argnames): a loop bound, a size.",
         )
 
     __index__ = __int__

@@ -139,8 +139,7 @@ def test_branches_on_traced_values():
     assert traced(branch, np.float64(1)) == (
         "a Python branch on the traced value bool: its value is not known while tracing",
         "  at test_arguments.py:LINE, if x > 0:",
-        "  Use np.where(condition, a, b), graphc.cond / graphc.while_loop, or make the argument "
-        "static (static_argnames).",
+        "  Use np.where(condition, a, b), or make the argument static (static_argnames).",
     )
 
 
@@ -160,8 +159,7 @@ def test_loops_on_traced_values():
     assert traced(count, 3) == (
         "int() of the traced value i64: its value is not known while tracing",
         "  at test_arguments.py:LINE, for i in range(n):",
-        "  Use it as an array index, graphc.fori_loop for loop bounds, or make the argument static "
-        "(static_argnames).",
+        "  Use it as an array index, or make the argument static (static_argnames): a loop bound, a size.",
     )
 
 

@@ -299,7 +299,7 @@ def test_a_gradient_needs_one_real_scalar():
     first, place, remedy = str(caught.value).split("\n")
     assert first == "a gradient needs a real scalar output, got f64[3]"
     assert place.startswith("  at test_transform.py:")
-    assert remedy == "  Reduce it with np.sum or np.mean, or use graphc.vjp / graphc.jacobian."
+    assert remedy == "  Reduce it with np.sum or np.mean, or use graphc.vjp."
     with raises_exactly(
         graphc.DifferentiationError,
         "a gradient needs a function that returns one real scalar; this one returned (*, {'a': *})\n"

@@ -1,0 +1,69 @@
+"""Runs the Python blocks of a Markdown document and compares what they print with the text blocks after them.
+
+A ```python block is run as lines of the document itself, so that what it prints can name them; all blocks
+of a document share their names. The ```text block right after it is what it prints; `...` stands for
+anything, and times need not agree. Blocks in other languages are left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n*^```text\n(?P<output>.*?)^```\n)?", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of code, the line it starts at, and what the document says that it prints."""
+
+    code: str
+    line: int
+    output: str | None
+    span: tuple[int, int]  # of the output in the document's text
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The Python blocks of a document, in order."""
+    for match in _BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("code")) + 1
+        yield Block(match["code"], line, match["output"], match.span("output"))
+
+
+def run(block: Block, name: str, names: dict[str, Any]) -> str:
+    """What a block prints."""
+    printed = io.StringIO()
+    code = compile("\n" * (block.line - 1) + block.code, name, "exec")
+    with contextlib.redirect_stdout(printed):
+        exec(code, names)
+    return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
+
+
+def same(expected: str, printed: str) -> bool:
+    """Whether the output is as expected, on whatever machine."""
+    return doctest.OutputChecker().check_output(_portable(expected), _portable(printed), doctest.ELLIPSIS)
+
+
+def _portable(text: str) -> str:
+    """The output without times and limits, which differ between machines."""
+    text = re.sub(r" +\d[\d.]* (ns|µs|ms|s)\b", " TIME", text)
+    return re.sub(r"^one core: .*$", "one core: LIMITS", text, flags=re.M)
+
+
+def renewed(text: str, name: str) -> str:
+    """The document with the output that its blocks print now."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    pieces, end = [], 0
+    for block in blocks(text):
+        printed = run(block, name, names)
+        if block.output is not None and not same(block.output, printed):
+            pieces += [text[end : block.span[0]], printed]
+            end = block.span[1]
+    return "".join([*pieces, text[end:]])

@@ -1,0 +1,36 @@
+"""Every Python block in the documents runs, and prints what the document says."""
+
+import re
+
+import pytest
+
+from tests.docs.documents import ROOT, blocks, renewed, run, same
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_every_block_prints_what_the_document_says(path, update_golden):
+    if update_golden:
+        for _ in range(2):  # the first time moves lines that are named in what is printed
+            path.write_text(renewed(path.read_text(), path.name))
+    names = {"__name__": "__main__"}
+    for block in blocks(path.read_text()):
+        printed = run(block, path.name, names)
+        expected = block.output or ""
+        message = f"{path.name}:{block.line} prints\n{printed}\nif that is right: pytest --update-golden"
+        assert same(expected, printed), message
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_links_lead_to_files_that_exist(path):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_index_of_decisions_lists_every_page():
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d\d\d-[a-z0-9-]+\.md)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
