@@ -74,6 +74,14 @@ def _add_lower(commands: Any) -> None:
         'or its value if it is a number: "n=3"; once for each argument',
     )
     lower.add_argument("--show", choices=STAGES, default="graph", help="the stage to print (default: graph)")
+    lower.add_argument(
+        "--size",
+        dest="sizes",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help='with --show cost: the value of an unknown size, such as "N=1000"',
+    )
     lower.set_defaults(command=_lower)
 
 
@@ -84,7 +92,11 @@ def _lower(options: argparse.Namespace) -> int:
     compiled = function if isinstance(function, graphc.Compiled) else graphc.compile(function)
     bound = inspect.signature(function).bind(**given)  # in the order of the definition
     lowered = compiled.lower(*bound.args, **bound.kwargs)
-    print(lowered.cost() if options.show == "cost" else getattr(lowered, options.show))
+    sizes = dict(_parse_size(text) for text in options.sizes)
+    if options.show == "cost":
+        print(lowered.cost().at(**sizes) if sizes else lowered.cost())
+    else:
+        print(getattr(lowered, options.show))
     return 0
 
 
@@ -132,6 +144,13 @@ def _parse_argument(text: str) -> tuple[str, Any]:
     except ParseError as error:
         raise ArgumentError(f"--arg {text!r}: {error}") from None
     return name, value
+
+
+def _parse_size(text: str) -> tuple[str, int]:
+    name, _, value = (part.strip() for part in text.partition("="))
+    if not name.isidentifier() or not value.isdecimal():
+        raise ArgumentError(f'--size {text!r}: write NAME=NUMBER, such as "N=1000"')
+    return name, int(value)
 
 
 def _check_names(function: Callable[..., Any], text: str, given: dict[str, Any]) -> None:

@@ -89,6 +89,16 @@ def test_lower_prints_every_stage(folder, stage, expected):
     assert expected in shown(folder, "model.py:f", "--arg", X, "--arg", Y, "--show", stage)
 
 
+def test_the_cost_for_given_sizes_is_in_numbers(folder):
+    text = shown(folder, "model.py:f", "--arg", X, "--arg", Y, "--show", "cost", "--size", "N=1000")
+    assert "12 012 arguments + 12 000 results" in text
+
+
+def test_a_size_that_is_no_number_is_refused(folder):
+    message = "graphc: --size 'N': write NAME=NUMBER, such as \"N=1000\"\n"
+    assert refusal(folder, "model.py:f", "--arg", X, "--arg", Y, "--size", "N") == message
+
+
 def test_a_name_without_a_function_is_refused(folder):
     assert refusal(folder, "model.py") == (
         "graphc: 'model.py' does not name a function; write it as model.py:function\n"
