@@ -22,8 +22,9 @@ FUNCTIONS: dict[str, FunctionType] = {
     if isinstance(function, FunctionType) and function.__module__ == module.__name__
 }
 
-# A template of which this finds nothing keeps the dtype of its operands, in Numba and in NumPy.
+# A template in which nothing of this is left keeps the dtype of its operands, in Numba and in NumPy.
 _CHANGES_TYPE = re.compile(r"math\.|special\.|(?<![\w{.])\d")
+_KEEPS_TYPE = re.compile(r"np\.float\d\d\(1\)|[=!<>]=? -?\d+")
 _SPECIAL = re.compile(r"\bspecial\.(\w+)")
 
 
@@ -61,7 +62,7 @@ def expression(op: str, operands: Sequence[str], dtypes: Sequence[np.dtype], res
     template = cls().numba_for(*dtypes)
     text = _SPECIAL.sub(r"\1", template).format(*operands)
     exact = result.kind in "fb" or result == np.int64
-    keeps = result.kind == "b" or (exact and not _CHANGES_TYPE.search(template))
+    keeps = result.kind == "b" or (exact and not _CHANGES_TYPE.search(_KEEPS_TYPE.sub("", template)))
     return text if keeps else f"{scalar_type(result)}({_without_parentheses(text)})"
 
 
