@@ -16,7 +16,8 @@ class KernelCost:
 
     `flops` counts additions; a division counts as 4 and an elementary function as 12 of them. `read` and
     `written` are bytes, each element counted once however often the kernel comes back to it: what must
-    cross the memory bus. Both are upper bounds where a loop may end early or a store is conditional.
+    cross the memory bus. Where the data decide how often a loop runs (`at_most`), flops
+    are an upper bound, which can be far away.
     """
 
     name: str
@@ -25,6 +26,7 @@ class KernelCost:
     read: Dim
     written: Dim
     double: bool  # the arithmetic is f64
+    at_most: bool = False
 
     @property
     def moved(self) -> Dim:
@@ -33,8 +35,8 @@ class KernelCost:
 
     @property
     def intensity(self) -> float | None:
-        """Flops per byte moved; None while a size is unknown."""
-        if isinstance(self.flops, int) and isinstance(self.moved, int) and self.moved:
+        """Flops per byte moved; None while a size or the flops are unknown."""
+        if isinstance(self.flops, int) and isinstance(self.moved, int) and self.moved and not self.at_most:
             return self.flops / self.moved
         return None
 
@@ -59,6 +61,7 @@ def kernel_cost(kernel: k.Kernel) -> KernelCost:
         sum((_traffic(b, footprints) for b, footprints in count.read.items()), 0),
         sum((_traffic(b, footprints) for b, footprints in count.written.items()), 0),
         count.double,
+        count.at_most,
     )
 
 
@@ -75,7 +78,7 @@ class _Count:
 
     def __init__(self) -> None:
         self.flops: Dim = 0
-        self.double = False
+        self.double = self.at_most = False
         self.operations: dict[str, None] = {}
         self.read: dict[k.Buffer, dict[k.Index, Dim]] = {}
         self.written: dict[k.Buffer, dict[k.Index, Dim]] = {}
@@ -108,6 +111,7 @@ class _Count:
         # The parts of a divided loop make one whole loop, whichever task runs them.
         outer = {axis: n for axis, n in extents.items() if axis is not s.part_of}
         inner = {**outer, s.axis: s.axis.extent}
+        self.at_most = self.at_most or any(v is not None for v in (s.first, s.end, s.stop))
         self.body(s.body, inner)
         for fold in s.folds:
             if fold.value.dtype.kind == "f":

@@ -44,8 +44,11 @@ class Cost:
         return sum(known) if len(known) == len(times) else None
 
     def seconds_of(self, kernel: KernelCost) -> float | None:
-        """max(flops / peak, bytes / bandwidth) of one kernel on one core (Williams et al. 2009)."""
-        flops, moved, held = kernel.flops, kernel.moved, self.peak_memory
+        """max(flops / peak, bytes / bandwidth) of one kernel on one core (Williams et al. 2009).
+
+        It is a lower bound: flops that are an upper bound do not enter.
+        """
+        flops, moved, held = 0 if kernel.at_most else kernel.flops, kernel.moved, self.peak_memory
         if not (isinstance(flops, int) and isinstance(moved, int) and isinstance(held, int)):
             return None
         return self.limits.seconds(flops, moved, working_set=held, double=kernel.double)
@@ -69,9 +72,16 @@ class Cost:
         for c in self.kernels:
             operations = " ".join(c.operations)
             times = _time(self.seconds_of(c))
-            rows.append((c.name, _number(c.flops), _number(c.moved), _ratio(c.intensity), times, operations))
+            flops = "≤ " * c.at_most + _number(c.flops)
+            rows.append((c.name, flops, _number(c.moved), _ratio(c.intensity), times, operations))
         if len(self.kernels) > 1:
-            total = (_number(self.flops), _number(self.moved), "", _time(self.seconds), "")
+            total = (
+                "≤ " * any(c.at_most for c in self.kernels) + _number(self.flops),
+                _number(self.moved),
+                "",
+                _time(self.seconds),
+                "",
+            )
             rows.append(("total", *total))
         memory = f"{_number(self.arguments)} arguments + {_number(self.results)} results"
         peak = f"peak memory: {memory} + {_number(self.arena)} arena = {_number(self.peak_memory)} bytes"

@@ -51,6 +51,14 @@ def test_a_kernel_divided_into_tasks_costs_as_much_as_a_whole_one():
     assert kernel.flops == 12 * 4_000_000
 
 
+def test_a_loop_whose_length_the_data_decide_gives_a_bound_that_the_roofline_ignores():
+    cost = cost_of(lambda x: np.sort(x), "f32[1000]")
+    (kernel,) = cost.kernels
+    assert kernel.at_most and kernel.intensity is None
+    assert cost.seconds == pytest.approx(8000 / cost.limits.bandwidth(cost.peak_memory) * 1e-9)
+    assert "≤ " in str(cost)
+
+
 def test_peak_memory_is_arguments_results_and_arena():
     cost = cost_of(lambda a, b: a @ b, "f64[30, 40]", "f64[40, 50]")
     assert cost.arguments == 8 * (30 * 40 + 40 * 50)
