@@ -21,7 +21,8 @@ from graphc.lower.printer import format_kernel
 from graphc.lower.product import ProductScheduler
 from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
-from graphc.lower.tasks import Pointwise, Task, tasks_of
+from graphc.lower.tasks import Task, tasks_of
+from graphc.lower.updates import ordered, updates_to_copy, write_after_read
 from graphc.lower.writer import ErrorTable, RuntimeCheck
 from graphc.ops import leaf
 
@@ -56,10 +57,11 @@ class _Lowering:
         self.donated = donated
         self.errors = ErrorTable()
         self._analyse(graph)
-        copied = [i for i, source in donated.items() if not self._can_update(i, source)]
+        copied = updates_to_copy(graph, self.tasks, donated)
         if copied:
-            self._analyse(copy_outputs(graph, copied))
-        after = self._write_after_read()  # reorders the tasks
+            self._analyse(copy_outputs(graph, copied), kept=[graph.outputs[i] for i in copied])
+        after = write_after_read(self.graph, self.tasks, donated)
+        self.tasks = ordered(self.tasks, after) if after else self.tasks
         self.groups = fuse(self.tasks, after)
         self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
         self.buffers: dict[Node, k.Buffer] = {}
@@ -92,49 +94,12 @@ class _Lowering:
             t for n in self.nodes if n in self.stored and not _is(n, sources) for t in tasks_of(n, points)
         ]
 
-    def _analyse(self, graph: Graph) -> None:
+    def _analyse(self, graph: Graph, kept: Sequence[Node] = ()) -> None:
+        """Finds the tasks of `graph`; the nodes `kept` are stored whatever they cost."""
         self.graph = graph
         self.nodes = list(graph)
-        self.stored = choose_stored(graph)
+        self.stored = choose_stored(graph, kept)
         self.tasks = self._tasks()
-
-    # ---- updates in place
-
-    def _can_update(self, output: int, source: int) -> bool:
-        """Whether an output can be computed straight into the memory of an input."""
-        old, new = self.graph.inputs[source], self.graph.outputs[output]
-        writers = [t for t in self.tasks if t.node is new]
-        return self._same_points(writers, old) and not self._depends(self._readers(old, new), new)
-
-    def _readers(self, old: Node, new: Node) -> list[Task]:
-        return [t for t in self.tasks if old in t.nodes_read and t.node is not new]
-
-    def _write_after_read(self) -> dict[Task, list[Task]]:
-        """An update in place runs after everything else that reads the old value."""
-        after: dict[Task, list[Task]] = {}
-        for output, source in self.donated.items():
-            old, new = self.graph.inputs[source], self.graph.outputs[output]
-            for writer in (t for t in self.tasks if t.node is new):
-                after.setdefault(writer, []).extend(self._readers(old, new))
-        if after:
-            self.tasks = _ordered(self.tasks, after)
-        return after
-
-    def _depends(self, readers: list[Task], new: Node) -> bool:
-        """Whether a reader of the old value needs the new one: then they cannot share memory."""
-        affected: set[Node] = {new}
-        for node in self.nodes:
-            if any(a in affected for a in node.args):
-                affected.add(node)
-        return any(t.node in affected for t in readers)
-
-    def _same_points(self, writers: list[Task], old: Node) -> bool:
-        """Whether each point of the new value reads the old one at that point only."""
-        return all(
-            isinstance(t, Pointwise)
-            and all(r.offset == t.target and r.guard is None for r in t.reads if r.node is old)
-            for t in writers
-        )
 
     # ---- buffers
 
@@ -220,35 +185,3 @@ class _Lowering:
 
 def _is(node: Node, kinds: tuple[type, ...]) -> bool:
     return isinstance(node.op, kinds)
-
-
-def _ordered(tasks: Sequence[Task], after: Mapping[Task, Sequence[Task]]) -> list[Task]:
-    """The tasks in an order that also respects `after`."""
-    by_node: dict[Node, list[Task]] = {}
-    for task in tasks:
-        by_node.setdefault(task.node, []).append(task)
-    done: dict[Task, None] = {}
-
-    def visit(task: Task) -> None:
-        stack = [task]
-        while stack:
-            current = stack[-1]
-            needed = [t for n in current.nodes_read for t in by_node.get(_owner(n), ())] + list(
-                after.get(current, ())
-            )
-            missing = [t for t in needed if t not in done and t is not current]
-            if missing and current not in done:
-                stack += missing
-                continue
-            done.setdefault(stack.pop())
-
-    # What nothing reads goes first: its operands are then made only when they are needed, and an update
-    # in place finds the readers of the old value already done.
-    read = {_owner(n) for task in tasks for n in task.nodes_read}
-    for task in [*(t for t in tasks if t.node not in read), *tasks]:
-        visit(task)
-    return list(done)
-
-
-def _owner(node: Node) -> Node:
-    return node.args[0] if isinstance(node.op, Item) else node

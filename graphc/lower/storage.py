@@ -6,6 +6,8 @@ registers. Storing therefore costs nothing inside one kernel, and the rules here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.ir.graph import Graph, Item, Node, topological, users_of
 from graphc.lower.expressions import Offset, reshape_coordinates
 from graphc.ops import leaf, view
@@ -45,11 +47,11 @@ def is_pointwise(node: Node) -> bool:
     return isinstance(node.op, POINTWISE) or is_scalar_constant(node)
 
 
-def choose_stored(graph: Graph) -> set[Node]:
-    """The nodes that get memory, or at least a name of their own in a kernel."""
+def choose_stored(graph: Graph, kept: Sequence[Node] = ()) -> set[Node]:
+    """The nodes that get memory, or at least a name of their own in a kernel; those `kept` always do."""
     nodes = topological(graph.outputs, graph.inputs)
     users = users_of(nodes)
-    stored: set[Node] = {n for n in nodes if not is_pointwise(n)} | set(graph.outputs)
+    stored: set[Node] = {n for n in nodes if not is_pointwise(n)} | {*graph.outputs, *kept}
     cost: dict[Node, int] = {}
     for node in nodes:
         if not is_pointwise(node):
