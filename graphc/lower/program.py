@@ -53,6 +53,8 @@ def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProg
 
 
 class _Lowering:
+    tasks: list[Task]
+
     def __init__(self, graph: Graph, donated: dict[int, int]) -> None:
         self.donated = donated
         self.errors = ErrorTable()
