@@ -17,10 +17,13 @@ from graphc.ops.contract import Contract
 from graphc.ops.gather import Gather
 
 VIEWS = (view.BroadcastTo, view.Reshape, view.Transpose, view.Slice)
+MOVING = (view.Slice, view.Transpose, view.Pad, Gather)  # their operand is read at another point
 POINTWISE = (AbstractElementwise, Cast, Gather, leaf.Iota, leaf.Size, view.Pad, *VIEWS)
 
 # Recomputing up to this many simple operations is cheaper than a store and a load.
 CHEAP = 4
+# Chains of this many unstored nodes are cut: deeper ones would exhaust registers, and Python's stack here.
+DEEPEST = 100
 _COST = {
     **dict.fromkeys(("divide", "sqrt", "remainder", "floor_divide", "fmod", "reciprocal"), 4),
     **dict.fromkeys(
@@ -53,19 +56,23 @@ def choose_stored(graph: Graph, kept: Sequence[Node] = ()) -> set[Node]:
     users = users_of(nodes)
     stored: set[Node] = {n for n in nodes if not is_pointwise(n)} | {*graph.outputs, *kept}
     cost: dict[Node, int] = {}
+    depth: dict[Node, int] = {}
     for node in nodes:
         if not is_pointwise(node):
             _store_operands(node, stored)
             continue
         cost[node] = _cost(node, stored, cost)
+        depth[node] = 1 + max((depth[a] for a in node.args if a not in stored), default=0)
         _store_what_views_repeat(node, stored, cost)
-        if (
-            node not in stored
-            and len(set(users[node])) > 1
-            and cost[node] > CHEAP
-            and not isinstance(node.op, VIEWS)
-        ):
+        if node in stored:
+            continue
+        if depth[node] >= DEEPEST:
             stored.add(node)
+        elif len(set(users[node])) > 1 and cost[node] > CHEAP:
+            if not isinstance(node.op, VIEWS):
+                stored.add(node)
+            elif any(isinstance(u.op, MOVING) for u in users[node]):
+                stored.add(strided_source(node, stored))
     return stored
 
 

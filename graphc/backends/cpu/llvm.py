@@ -91,6 +91,7 @@ class Code:
             self.function.attributes.add("alwaysinline" if inline else "noinline")
         self.b = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.args = list(self.function.args)
+        self.inlined = 0  # long formulas written out in this function so far
 
     # ---- constants
 

@@ -34,12 +34,26 @@ from graphc.backends.cpu.math.outline import helper
 Formula = Callable[..., Number]
 Writer = Callable[..., ir.Value]
 
+INLINED = 12  # long formulas written out in one function; a call costs little beside the registers they need
+
 
 def inline(formula: Formula) -> Writer:
     """Writes the formula where it is used."""
 
     def write(code: Code, *operands: ir.Value) -> ir.Value:
         return formula(*(Number(code, operand) for operand in operands)).value
+
+    return write
+
+
+def long(formula: Formula) -> Writer:
+    """Writes the formula where it is used, but calls it where a function already has many."""
+
+    def write(code: Code, *operands: ir.Value) -> ir.Value:
+        code.inlined += 1
+        if code.inlined > INLINED:
+            return helper(code, f"called_{formula.__name__}", inline(formula), operands)
+        return inline(formula)(code, *operands)
 
     return write
 
@@ -67,43 +81,43 @@ def widened(formula: Formula) -> Formula:
 
 MATH: Final[dict[str, Writer]] = {
     # exponentials and logarithms
-    "exp": inline(exponential.exp),
-    "exp2": inline(exponential.exp2),
-    "expm1": inline(exponential.expm1),
-    "log": inline(logarithm.log),
-    "log2": inline(logarithm.log2),
-    "log10": inline(logarithm.log10),
-    "log1p": inline(logarithm.log1p),
+    "exp": long(exponential.exp),
+    "exp2": long(exponential.exp2),
+    "expm1": long(exponential.expm1),
+    "log": long(logarithm.log),
+    "log2": long(logarithm.log2),
+    "log10": long(logarithm.log10),
+    "log1p": long(logarithm.log1p),
     "power": outlined(power.power),
     # roots
     "sqrt": inline(sqrt),
-    "cbrt": inline(algebraic.cbrt),
+    "cbrt": long(algebraic.cbrt),
     "rsqrt": inline(rounding.rsqrt),
     "reciprocal": inline(rounding.reciprocal),
-    "hypot": inline(algebraic.hypot),
+    "hypot": long(algebraic.hypot),
     # trigonometry
-    "sin": inline(trigonometric.sin),
-    "cos": inline(trigonometric.cos),
-    "tan": inline(trigonometric.tan),
-    "arcsin": inline(inverse_trigonometric.arcsin),
-    "arccos": inline(inverse_trigonometric.arccos),
-    "arctan": inline(inverse_trigonometric.arctan),
+    "sin": long(trigonometric.sin),
+    "cos": long(trigonometric.cos),
+    "tan": long(trigonometric.tan),
+    "arcsin": long(inverse_trigonometric.arcsin),
+    "arccos": long(inverse_trigonometric.arccos),
+    "arctan": long(inverse_trigonometric.arctan),
     "arctan2": outlined(inverse_trigonometric.arctan2),
-    "sinc": inline(half_turns.sinc),
+    "sinc": long(half_turns.sinc),
     "deg2rad": inline(rounding.deg2rad),
     "rad2deg": inline(rounding.rad2deg),
     # hyperbolic functions
-    "sinh": inline(hyperbolic.sinh),
-    "cosh": inline(hyperbolic.cosh),
-    "tanh": inline(hyperbolic.tanh),
+    "sinh": long(hyperbolic.sinh),
+    "cosh": long(hyperbolic.cosh),
+    "tanh": long(hyperbolic.tanh),
     "arcsinh": outlined(inverse_hyperbolic.arcsinh),
     "arccosh": outlined(inverse_hyperbolic.arccosh),
     "arctanh": outlined(inverse_hyperbolic.arctanh),
     # sums of exponentials
-    "expit": inline(hyperbolic.expit),
+    "expit": long(hyperbolic.expit),
     "logit": outlined(logistic.logit),
-    "log_expit": inline(logistic.log_expit),
-    "softplus": inline(logistic.softplus),
+    "log_expit": long(logistic.log_expit),
+    "softplus": long(logistic.softplus),
     "logaddexp": outlined(logistic.logaddexp),
     "logaddexp2": outlined(logistic.logaddexp2),
     "xlogy": outlined(logistic.xlogy),
@@ -112,7 +126,7 @@ MATH: Final[dict[str, Writer]] = {
     "rel_entr": outlined(logistic.rel_entr),
     "kl_div": outlined(logistic.kl_div),
     # the error function and the normal distribution
-    "erf": inline(error_function.erf),
+    "erf": long(error_function.erf),
     "erfc": outlined(error_function.erfc),
     "erfcx": outlined(error_function.erfcx),
     "ndtr": outlined(error_function.ndtr),
@@ -144,9 +158,9 @@ MATH: Final[dict[str, Writer]] = {
     "minimum": inline(rounding.minimum),
     "fmax": inline(rounding.fmax),
     "fmin": inline(rounding.fmin),
-    "fmod": inline(remainder.fmod),
-    "remainder": inline(remainder.remainder),
-    "floor_divide": inline(remainder.floor_divide),
+    "fmod": long(remainder.fmod),
+    "remainder": long(remainder.remainder),
+    "floor_divide": long(remainder.floor_divide),
     "nextafter": inline(rounding.nextafter),
     "spacing": inline(rounding.spacing),
     "signbit": inline(rounding.signbit),
