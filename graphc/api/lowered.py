@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from graphc.api.arguments import Described, Static, leaf_of
@@ -15,6 +16,10 @@ from graphc.ir.types import ArrayType, parse_type
 
 if TYPE_CHECKING:
     from graphc.api.compile import Compiled
+
+
+# Text that is meant as a type, well-formed or not.
+_LIKE_A_TYPE = re.compile(r"\s*(bool|[iuf]\d+|float\d+|u?int\d+)\s*\[")
 
 
 class Lowered:
@@ -67,6 +72,8 @@ def _from_text(described: Described) -> Described:
     """The traced array that a type's text stands for; other static values stay."""
     if isinstance(described, Static) and isinstance(described.value, str):
         type_ = _parsed(described.value)
+        if type_ is None and _LIKE_A_TYPE.match(described.value):
+            parse_type(described.value)  # raises an error that says what is wrong
         if type_ is not None:
             return leaf_of("array" if type_.shape else "numpy scalar", type_)
     return described

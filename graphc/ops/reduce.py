@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractReduction, register
@@ -48,11 +50,12 @@ class Prod(AbstractReduction):
             return (g,)
         rest = tuple(a for a in range(len(x.shape)) if a not in self.axes)
         order = (*rest, *self.axes)
-        flat = np.reshape(np.transpose(x, order), (*(x.shape[a] for a in rest), -1))
-        ones = np.ones_like(flat[..., :1])
-        before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
-        after = np.flip(np.cumprod(np.concatenate([ones, np.flip(flat, -1)[..., :-1]], axis=-1), axis=-1), -1)
-        others = np.reshape(before * after, tuple(x.shape[a] for a in order))
+        length = math.prod(x.shape[a] for a in self.axes)
+        flat = np.reshape(np.transpose(x, order), (*(x.shape[a] for a in rest), length))
+        one = np.expand_dims(np.ones_like(g), -1)
+        before = np.concatenate([one, np.cumprod(flat, axis=-1)], axis=-1)[..., :-1]
+        after = np.concatenate([one, np.cumprod(np.flip(flat, -1), axis=-1)], axis=-1)[..., :-1]
+        others = np.reshape(before * np.flip(after, -1), tuple(x.shape[a] for a in order))
         back = np.transpose(others, tuple(order.index(i) for i in range(len(order))))
         return (spread(g, self.axes, x.shape) * back,)
 
@@ -65,6 +68,9 @@ class _Extremum(AbstractReduction):
         if any(x.shape[a] == 0 for a in self.axes):
             raise ShapeError(f"{self.name} over an empty axis of {x}, which has no identity")
         return AbstractReduction.infer(self, x)
+
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return [args[0].shape[a] - 1 for a in self.axes]
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         (x,) = args
@@ -82,6 +88,28 @@ class Max(_Extremum):
 
     def evaluate(self, *args: Any) -> Any:
         return np.max(args[0], axis=self.axes)
+
+
+@register
+class Supremum(_Extremum):
+    """Largest float over `axes`, NaN if there is one; -inf where there are none."""
+
+    name: ClassVar[str] = "supremum"
+    monoid: ClassVar[str] = "maximum"
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        return AbstractReduction.infer(self, *args)
+
+    def result_dtype(self, dtype: np.dtype) -> np.dtype:
+        if dtype.kind != "f":
+            raise DTypeError(f"supremum of {dtype}, which has no infinity")
+        return dtype
+
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return []
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.max(args[0], axis=self.axes, initial=-np.inf)
 
 
 @register
@@ -135,6 +163,9 @@ class _ArgExtremum(AbstractOp):
         if not 0 <= self.axis < x.ndim or x.shape[self.axis] == 0:
             raise ShapeError(f"{self.name} along axis {self.axis} of {x}")
         return ArrayType(np.dtype(np.int64), x.shape[: self.axis] + x.shape[self.axis + 1 :])
+
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return [args[0].shape[self.axis] - 1]
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (None,)

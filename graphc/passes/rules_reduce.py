@@ -21,7 +21,7 @@ from graphc.ops.view import Pad, Transpose
 from graphc.passes.axes import padded, same_but_ones, shape_without, stretched
 from graphc.passes.engine import Maker, Rules
 
-IDEMPOTENT = frozenset(["max", "min", "all", "any"])
+IDEMPOTENT = frozenset(["max", "supremum", "min", "all", "any"])
 
 
 def no_axes(make: Maker, op: AbstractReduction, args: tuple[Node, ...]) -> Node | None:
@@ -159,5 +159,5 @@ def _without(make: Maker, broadcast: Node, axes: tuple[int, ...]) -> Node:
 _ANY = (no_axes, of_reduction, of_broadcast, of_view)
 RULES: Rules = {
     "sum": (*_ANY, sum_of_negative, sum_of_pad, sum_of_product),
-    **dict.fromkeys(("prod", "max", "min", "all", "any"), _ANY),
+    **dict.fromkeys(("prod", "max", "supremum", "min", "all", "any"), _ANY),
 }

@@ -11,14 +11,14 @@ from graphc.ops.elementwise.arithmetic import Add, Divide, Subtract
 from graphc.ops.elementwise.exponential import Exp, Log
 from graphc.ops.elementwise.floating import IsFinite
 from graphc.ops.elementwise.selection import Where
-from graphc.ops.reduce import Max, Sum
+from graphc.ops.reduce import Max, Sum, Supremum
 from graphc.ops.stop import StopGradient
 from graphc.passes.engine import Maker, Rules, splat
 from graphc.passes.patterns import FLOAT, Identity
 
 _NONNEGATIVE = frozenset(["exp", "exp2", "square", "absolute", "fabs", "expit", "hypot", "cosh"])
 _KEEPS_SIGN = frozenset(
-    ["sum", "max", "min", "reshape", "broadcast_to", "transpose", "slice", "add", "multiply"]
+    ["sum", "max", "supremum", "min", "reshape", "broadcast_to", "transpose", "slice", "add", "multiply"]
 )
 
 
@@ -136,7 +136,9 @@ def _shifted_exponentials(make: Maker, total: Node) -> tuple[Node, Node] | None:
     if any(shape[a] == 0 for a in axes) or is_shifted(x):
         return None
     # Derivatives ignore m: its contributions cancel exactly.
-    largest = make.make(StopGradient(), make.make(Max(axes), x))
+    # Of symbolic sizes, which may be zero: the sum is 0 then, and must not be refused.
+    known = all(isinstance(shape[a], int) for a in axes)
+    largest = make.make(StopGradient(), make.make((Max if known else Supremum)(axes), x))
     type_ = largest.array_type
     zero = make.constant(0, type_.dtype, type_.shape)
     shift = make.make(Where(), make.make(IsFinite(), largest), largest, zero)
@@ -151,7 +153,7 @@ def is_shifted(x: Node) -> bool:
         return False
     y, shift = x.args
     for _ in range(8):
-        if shift.op.name == "max":
+        if shift.op.name in ("max", "supremum"):
             return shift.args[0] is y
         if not shift.args:
             return False

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PROGRAM, ENTRY = "graphc_program", "graphc_entry"
 VECTOR_BYTES = 64
+_AT = "\n  at "  # before the user's line in the text of an error
 LONG_RUNNING = 20_000  # scalar operations from which on the interpreter lock is released
 
 
@@ -142,7 +143,7 @@ def compile_program(program: Program) -> CacheEntry:
     arena = emit_program(module, plan, PROGRAM, _target(program))
     manifest: dict[str, Any] = {
         "arena": str(arena),
-        "errors": [[c.exception, c.message] for c in plan.checks],
+        "errors": [_error_row(c.exception, c.message, program) for c in plan.checks],
         "constants": [_constant_text(c.value) for c in plan.constants],
         "long_running": _is_long(plan),
     }
@@ -183,7 +184,7 @@ def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
         structure=program.structure,
         unflatten=program.structure is None,
         arena=parse_dim(manifest["arena"]),
-        errors=tuple((name, message) for name, message in manifest["errors"]),
+        errors=tuple(_error(row, program) for row in manifest["errors"]),
         long_running=bool(manifest["long_running"]),
     )
 
@@ -200,6 +201,24 @@ def _describe(program: Program) -> str:
     results = [(r.kind, str(r.type), r.argument) for r in program.results]
     threads = program.options.threads or get_num_threads()
     return repr((program.name, arguments, results, program.structure, program.options, threads))
+
+
+def _error_row(exception: str, message: str, program: Program) -> list[Any]:
+    """[class, text, node whose line it shows]: programs of other files may load the same code."""
+    places = {i: node.source for i, node in enumerate(program.traced) if node.source}
+    shown = [i for i, source in places.items() if _AT + source in message]
+    if not shown:
+        return [exception, message, None]
+    index = max(shown, key=lambda i: len(places[i]))  # "a.py:12" rather than "a.py:1"
+    return [exception, message.replace(_AT + places[index], _AT), index]
+
+
+def _error(row: Sequence[Any], program: Program) -> tuple[str, str]:
+    exception, message, index = row
+    if index is None:
+        return exception, message
+    source = list(program.traced)[index].source
+    return exception, message.replace(_AT, _AT + source if source else "")
 
 
 def _constant_text(array: np.ndarray) -> list[Any]:

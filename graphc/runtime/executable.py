@@ -22,6 +22,7 @@ from graphc.runtime.python_entry import (
     program_of,
     python_entry,
     raise_status,
+    refuse_overflow,
 )
 from graphc.runtime.stub import bind
 
@@ -92,6 +93,7 @@ class Executable:
     def _reject(self, *args: object, **named: object) -> object:
         if named:
             raise ArgumentError(f"{self.signature.name} takes its arguments by position, not {list(named)}")
+        refuse_overflow(self.signature, args)
         raise ArgumentError(describe_mismatch(self.signature, args))
 
 

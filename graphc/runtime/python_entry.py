@@ -220,6 +220,20 @@ def describe_mismatch(signature: Signature, args: Sequence[object]) -> str:
     return f"the sizes of the arguments of {signature.name} do not fit each other"
 
 
+def refuse_overflow(signature: Signature, args: Sequence[object]) -> None:
+    """Raises MemoryError for arguments that fit, but whose results no 64-bit size can count."""
+    flat = flat_arguments(signature, args) or []
+    env: dict[str, int] = {}
+    pairs = list(zip(signature.args, flat, strict=False))
+    if len(pairs) < len(signature.args) or not all(_matches(spec, arg, env) for spec, arg in pairs):
+        return
+    shapes = [(spec.type.shape, arg.shape) for spec, arg in pairs if isinstance(arg, np.ndarray)]
+    if all(tuple(evaluate(n, env) for n in wanted) == found for wanted, found in shapes):
+        largest = max((evaluate(dim, env) for dim in sizes(signature)), default=0)
+        if largest not in _INT64:
+            raise MemoryError(f"{signature.name} needs {largest} bytes for one array")
+
+
 def _fits(dims: Sequence[Dim], shape: Sequence[int]) -> bool:
     return all(not isinstance(dim, int) or dim == size for dim, size in zip(dims, shape, strict=True))
 

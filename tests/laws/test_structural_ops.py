@@ -21,7 +21,7 @@ from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota, Size
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
-from graphc.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod, Sum
+from graphc.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod, Sum, Supremum
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.ops.view import BroadcastTo, Concatenate, Pad, Reshape, Slice, Transpose
 from graphc.trace.function import Abstract, trace
@@ -53,6 +53,7 @@ CASES = {
     "prod_axes": Case(Prod((0, 2)), (CUBE,)),
     "prod_with_zeros": Case(Prod((1,)), (ZERO_FACTORS,)),
     "max": Case(Max((0,)), (X,)),
+    "supremum": Case(Supremum((1,)), (X,)),
     "min": Case(Min((0, 1)), (X,)),
     "all": Case(All((0,)), (X > 0,)),
     "any": Case(Any_((1,)), (X > 0,)),
