@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.llvm import F64, I8, I32, I64, PTR, i64
 from graphc.backends.signature import ResultSpec, Signature, leaves
-from graphc.ir.dims import product
+from graphc.ir.dims import Dim, as_symbol, product
 from graphc.ir.types import ArrayType
 from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
@@ -128,7 +128,7 @@ def _new_array(entry: EntryCode, i: int, spec: ResultSpec) -> ir.Value:
     else:
         dims = entry.space(I64, len(shape))
         for axis, dim in enumerate(shape):
-            entry.code.store(entry.evaluate(dim), entry.word(dims, axis))
+            entry.code.store(_not_negative(entry, dim), entry.word(dims, axis))
     size = product((spec.type.dtype.itemsize, *shape))
     rank, descr = ir.Constant(I32, len(shape)), entry.address(f"descr {spec.type.dtype.name}")
     if isinstance(size, int):
@@ -139,6 +139,14 @@ def _new_array(entry: EntryCode, i: int, spec: ResultSpec) -> ir.Value:
         lambda: _large(entry, i, dims),
         lambda: _allocated(entry, descr, rank, dims),
     )
+
+
+def _not_negative(entry: EntryCode, dim: Dim) -> ir.Value:
+    """The size, or 0: sizes below zero are refused by the program itself, with the user's line."""
+    size = entry.evaluate(dim)
+    if isinstance(dim, int) or as_symbol(dim) is not None:
+        return size
+    return entry.b.select(entry.b.icmp_signed("<", size, i64(0)), i64(0), size)
 
 
 def _either(

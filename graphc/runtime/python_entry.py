@@ -171,7 +171,8 @@ def _output(spec: ResultSpec, inputs: Sequence[object], env: Mapping[str, int]) 
         return inputs[spec.argument]
     if spec.type is None:
         return None
-    return recycle.empty(tuple(evaluate(dim, env) for dim in spec.type.shape), spec.type.dtype)
+    # Sizes below zero are refused by the program itself, with the user's line.
+    return recycle.empty(tuple(max(0, evaluate(dim, env)) for dim in spec.type.shape), spec.type.dtype)
 
 
 def allocate_requested(signature: Signature, request: int) -> np.ndarray:
@@ -194,7 +195,7 @@ def _run(
 ) -> None:
     buffers = (ctypes.c_void_p * max(1, len(arrays)))(*(array.ctypes.data for array in arrays))
     dims = (ctypes.c_int64 * max(1, len(env)))(*(env[symbol] for symbol in signature.symbols))
-    scratch = _scratch(evaluate(signature.arena, env))
+    scratch = _scratch(max(0, evaluate(signature.arena, env)))
     aligned = -(-scratch.ctypes.data // _LINE) * _LINE if scratch.size else 0
     status = program(buffers, dims, aligned)
     if status:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 import graphc
 from tests.api.raising import raises_exactly
@@ -65,3 +66,12 @@ def test_sizes_that_changed_together_once_may_part_later(backend):
     for n, m in ((2, 2), (3, 3), (4, 4), (5, 6), (7, 9), (1, 5), (0, 2)):
         assert f(np.ones(n), np.ones(m)) == n + m
     assert f.cache_info().programs <= 5
+
+
+def test_results_of_negative_size_are_refused_with_the_users_line(backend):
+    f = graphc.compile(lambda x: np.cumsum(x[5:] * 2), backend=backend, dynamic={"x": "f64[N]"})
+    np.testing.assert_array_equal(f(np.ones(7)), [2.0, 4.0])
+    with pytest.raises(
+        graphc.ShapeError, match=r"(?s)this function takes N-5 for at least 0.*test_dynamic.py"
+    ):
+        f(np.ones(3))

@@ -135,6 +135,14 @@ def test_arguments_that_do_not_fit_each_other_raise_at_run_time() -> None:
         call(np.arange(3.0), np.ones(4))
 
 
+def test_sizes_that_are_too_small_are_refused() -> None:
+    f = graphc.compile(lambda x: np.cumsum(x[5:] * 2))
+    call = numba.njit(lambda x: f(x))
+    np.testing.assert_array_equal(call(np.ones(7)), [2.0, 4.0])
+    with pytest.raises(graphc.ShapeError, match="takes N0-5 for at least 0"):
+        call(np.ones(3))
+
+
 def test_errors_of_the_program_are_raised() -> None:
     pick = graphc.compile(lambda x, i: x[i])
     factor = graphc.compile(lambda a: np.linalg.cholesky(a), dynamic={"a": "f64[N, N]"})
@@ -166,6 +174,27 @@ def test_what_cannot_be_passed_is_named() -> None:
     with pytest.raises(TypingError, match="backend='cpu'"):
         g = graphc.compile(lambda x: x, backend="interpret")
         numba.njit(lambda: g(1.0))()
+
+
+def test_arguments_are_passed_by_position() -> None:
+    f = graphc.compile(lambda x, k=2.0: x * k)
+    assert numba.njit(lambda x: f(x))(3.0) == 6.0
+    with pytest.raises(TypingError, match="takes its arguments by position in Numba's code, not k by name"):
+        numba.njit(lambda x: f(x, k=3.0))(3.0)
+
+
+def test_functions_run_in_parallel_loops() -> None:
+    f = graphc.compile(lambda x: np.sum(np.tanh(np.sort(x))))
+
+    @numba.njit(parallel=True)
+    def rows(x: Any) -> Any:
+        out = np.empty(x.shape[0])
+        for i in numba.prange(x.shape[0]):
+            out[i] = f(x[i])
+        return out
+
+    x = RNG.normal(size=(200, 50))
+    np.testing.assert_allclose(rows(x), np.tanh(x).sum(axis=1), rtol=1e-12)
 
 
 def test_donated_arrays_are_updated_in_place() -> None:

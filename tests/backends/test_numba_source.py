@@ -169,6 +169,13 @@ def test_an_error_is_raised_by_the_driver() -> None:
         run_printed(graph_of(Cholesky(), -np.eye(3)), -np.eye(3))
 
 
+def test_sizes_that_are_too_small_are_refused_before_anything_is_read() -> None:
+    f = graphc.compile(lambda x: x[5] + np.sum(x[:4]), backend="numba", dynamic={"x": "f64[N]"})
+    assert f(np.arange(7.0)) == 11.0
+    with pytest.raises(graphc.ShapeError, match="too small: this function takes N-6 for at least 0"):
+        f(np.ones(3))
+
+
 def mlp_loss(w: Any, b: Any, x: Any, y: Any) -> Any:
     return np.mean((np.tanh(x @ w + b) - y) ** 2)
 

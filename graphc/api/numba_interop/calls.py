@@ -47,7 +47,7 @@ def _lines(signature: Signature, structure: Structure, paths: Sequence[Path]) ->
     inputs = "".join(f"x{i}, " for i in range(len(signature.args)))
     outputs = "".join(f"{_memory(i, signature.results[i])}, " for i in written)
     sizes = "".join(f"{s}, " for s in signature.symbols)
-    scratch = f"np.empty({signature.arena} + {_ALIGNMENT}, np.uint8)" if signature.arena != 0 else "0"
+    scratch = f"np.empty(max(0, {signature.arena}) + {_ALIGNMENT}, np.uint8)" if signature.arena != 0 else "0"
     body.append(f"answer = call(({inputs}), ({outputs}), ({sizes}), {scratch})")
     for status, (_, message) in enumerate(signature.errors, 1):
         body += [f"if answer[0] == {status}:", f"    raise Error{status - 1}({message!r})"]
@@ -115,7 +115,10 @@ def _outputs(signature: Signature) -> list[str]:
     lines = []
     for i, spec in enumerate(signature.results):
         if spec.kind == "array" and spec.type is not None:
-            shape = "".join(f"{dim}, " for dim in spec.type.shape)
+            # Sizes below zero are refused by the program, with the user's line.
+            shape = "".join(
+                f"{dim}, " if isinstance(dim, int) else f"max(0, {dim}), " for dim in spec.type.shape
+            )
             lines.append(f"y{i} = np.empty(({shape}), {_scalar(spec.type.dtype)})")
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
 from numba.core.typing.templates import make_overload_template
 from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
@@ -27,6 +28,9 @@ class CompiledType(types.Callable, types.Dummy):  # type: ignore[misc]  # Numba 
         super().__init__(f"graphc.Compiled({compiled.__qualname__} at {id(compiled):#x})")
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        if kws:
+            name, given = self.compiled.__name__, ", ".join(kws)
+            raise TypingError(f"{name} takes its arguments by position in Numba's code, not {given} by name")
         return self.function.get_call_type(context, args, kws)
 
     def get_call_signatures(self) -> Any:

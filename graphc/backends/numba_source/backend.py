@@ -72,7 +72,8 @@ def run_driver(
     memory = {buffer: array.reshape(-1) for buffer, array in zip(program.inputs, given, strict=True)}
     for buffer in driver_buffers(program):
         if buffer not in memory:
-            memory[buffer] = np.empty(evaluate(buffer.size, sizes), buffer.dtype)
+            # Sizes below zero are refused by the driver, with the user's line.
+            memory[buffer] = np.empty(max(0, evaluate(buffer.size, sizes)), buffer.dtype)
     driver(*memory.values(), *(sizes[symbol] for symbol in program.symbols))
     return [memory[buffer] for buffer in program.outputs]
 

@@ -73,12 +73,20 @@ def _driver(
 ) -> str:
     parameters = [*(buffers[b] for b in driver_buffers(program)), *program.symbols]
     lines = [f"def {name}({', '.join(parameters)}):"]
-    if program.checks:
+    for dim, number in program.guards:
+        lines += [f"    if {dim} < 0:", f"        {_raise(program.checks[number - 1])}"]
+    if any("status" in kernel.parameters for kernel in kernels):
         lines.append("    status = np.zeros(1, np.int64)")
     lines += [f"    {kernel.name}({', '.join(kernel.parameters)})" for kernel in kernels]
+    guards = {number for _, number in program.guards}
     for number, check in enumerate(program.checks, 1):
-        lines += [f"    if status[0] == {number}:", f"        raise {check.exception}({check.message!r})"]
+        if number not in guards:
+            lines += [f"    if status[0] == {number}:", f"        {_raise(check)}"]
     return "\n".join(lines if len(lines) > 1 else [*lines, "    pass"])
+
+
+def _raise(check: RuntimeCheck) -> str:
+    return f"raise {check.exception}({check.message!r})"
 
 
 def _imports(checks: Sequence[RuntimeCheck], *, uses_math: bool) -> str:
