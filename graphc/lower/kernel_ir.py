@@ -81,7 +81,7 @@ class SizeOf:
 
 @dataclass(frozen=True, eq=False)
 class Let:
-    """result = op(operands); op is the name of an elementwise op, or `cast`."""
+    """result = op(operands); op is the name of an elementwise op, `cast`, or `bitcast` (same bits)."""
 
     result: Value
     op: str

@@ -23,7 +23,7 @@ from graphc.ops.cumulative import CumSum
 from graphc.ops.gather import ScatterAdd
 from graphc.ops.leaf import Input
 from graphc.ops.linalg import Cholesky
-from graphc.ops.sort import ArgSort
+from graphc.ops.sort import ArgSort, Sort
 from tests.laws.random_programs import random_program, seeded
 from tests.laws.test_random_programs import assert_same_values
 from tests.laws.test_structural_ops import CASES
@@ -139,6 +139,7 @@ def test_algorithms_compile_with_numba(symbolic: bool) -> None:
     x = rng.normal(size=(5, 7))
     cases: list[tuple[AbstractOp, list[np.ndarray]]] = [
         (ArgSort(1), [np.round(x)]),
+        (Sort(0), [rng.normal(size=(90, 2))]),
         (CumSum(0), [x]),
         (ScatterAdd((0,)), [x, rng.normal(size=(4, 7)), np.array([1, 1, 0, 4])]),
     ]
@@ -146,6 +147,14 @@ def test_algorithms_compile_with_numba(symbolic: bool) -> None:
         graph = graph_of(op, *arrays, symbolic=symbolic)
         (actual,), (expected,) = run_printed(graph, *arrays, compiled=True), interpret(graph, *arrays)
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.uint16, np.bool_])
+@pytest.mark.parametrize("op", [Sort(0), ArgSort(0)])
+def test_long_lines_are_sorted_in_plain_python(op: AbstractOp, dtype: Any) -> None:
+    x = np.random.default_rng(0).integers(-3, 3, 90).astype(dtype)
+    graph = graph_of(op, x)
+    np.testing.assert_array_equal(run_printed(graph, x)[0], interpret(graph, x)[0])
 
 
 @pytest.mark.parametrize("block", range(5))

@@ -67,6 +67,39 @@ def test_sorting_is_stable_and_puts_nan_last(shape: tuple[int, ...], axis: int, 
     check(ArgSort(axis), x)
 
 
+ALL_DTYPES = [*DTYPES, np.int16, np.uint8, np.uint32, np.uint64]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 63, 64, 65, 257, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_lines_of_every_length_sort_alike(n: int, dtype: Any) -> None:
+    x = numbers((n,), dtype)
+    check(Sort(0), x)
+    check(ArgSort(0), x)
+
+
+@pytest.mark.parametrize("dtype", ALL_DTYPES)
+def test_long_lines_with_all_bits_in_use_sort_stably(dtype: Any) -> None:
+    dtype = np.dtype(dtype)
+    bits = RNG.integers(0, 256, (3, 500, dtype.itemsize), np.uint8)
+    x = bits.view(dtype)[..., 0] if dtype != np.bool_ else bits[..., 0] > 100
+    check(Sort(1), x)
+    check(ArgSort(1), x)
+    check(Sort(0), np.ascontiguousarray(x.T))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sorted_zeros_and_nans_keep_their_bits_and_their_order(dtype: Any) -> None:
+    unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}")
+    x = numbers((300,), dtype)
+    some_nan = np.array(np.nan, dtype).view(unsigned) + RNG.integers(0, 99, 300).astype(unsigned)
+    some_nan |= RNG.integers(0, 2, 300).astype(unsigned) << unsigned.type(8 * unsigned.itemsize - 1)
+    x = np.where(np.isnan(x), some_nan.view(dtype), x)
+    (actual,) = run_native(graph_of(Sort(0), x), x)
+    expected = x[np.argsort(x, kind="stable")]
+    np.testing.assert_array_equal(actual.view(unsigned), expected.view(unsigned))
+
+
 @pytest.mark.parametrize("right", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
 @pytest.mark.parametrize("n", [0, 1, 2, 31])

@@ -25,6 +25,8 @@ def emit_op(code: Code, name: str, args: Sequence[ir.Value], dtypes: Dtypes, res
     first = dtypes[0]
     if name == "cast":
         return cast(code, args[0], first, result)
+    if name == "bitcast":
+        return code.b.bitcast(args[0], value_type(result, lanes_of(args[0].type)))
     if name in ("copy", "positive"):
         return args[0]
     if name == "where":

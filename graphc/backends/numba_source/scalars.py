@@ -54,6 +54,8 @@ def expression(op: str, operands: Sequence[str], dtypes: Sequence[np.dtype], res
     """Op `op` on the names `operands` of these dtypes."""
     if op == "cast":
         return cast(operands[0], dtypes[0], result)
+    if op == "bitcast":
+        return f"{scalar_type(dtypes[0])}({operands[0]}).view({scalar_type(result)})"
     if op == "copy":
         return operands[0]
     cls = ALL_OPS.get(op)

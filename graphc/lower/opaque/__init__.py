@@ -12,7 +12,8 @@ from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
 from graphc.lower.opaque.householder import qr
 from graphc.lower.opaque.jacobi import eigh, svd
 from graphc.lower.opaque.scatter import scatter
-from graphc.lower.opaque.sorting import argsort, searchsorted, sort
+from graphc.lower.opaque.searching import searchsorted
+from graphc.lower.opaque.sorting import argsort, sort
 from graphc.lower.opaque.triangular import cholesky, lu, triangular_solve
 from graphc.lower.writer import ErrorTable
 from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence

@@ -243,6 +243,12 @@ class Arithmetic(abc.ABC):
             return x
         return Scalar(self, self.builder.let("cast", (x.value,), dtype))
 
+    def bits(self, x: Scalar, dtype: np.dtype) -> Scalar:
+        """The number of `dtype` with the bits of x; both are as wide."""
+        if x.dtype.kind == "f" or dtype.kind == "f":
+            return Scalar(self, self.builder.let("bitcast", (x.value,), dtype))
+        return self.cast(x, dtype)
+
     @abc.abstractmethod
     def load(self, buffer: k.Buffer, index: k.Index) -> Scalar:
         """buffer[index]."""
