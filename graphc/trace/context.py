@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import sys
 import threading
@@ -137,7 +138,12 @@ def scipy_function() -> str | None:
 def user_line() -> str | None:
     """`model.py:12` of the user's code that is running now."""
     frame = user_frame()
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else None
+    return f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else None
+
+
+@functools.cache
+def _file_name(path: str) -> str:
+    return Path(path).name
 
 
 def user_line_with_text() -> str | None:
@@ -146,5 +152,5 @@ def user_line_with_text() -> str | None:
     if frame is None:
         return None
     text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    place = f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}"
     return f"{place}, {text}" if text else place
