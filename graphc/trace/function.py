@@ -11,9 +11,10 @@ from typing import Any
 
 from graphc.errors import GraphcError, TraceError, UnsupportedError, located
 from graphc.ir.graph import Graph, Node
+from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
-from graphc.trace.context import tracing
+from graphc.trace.context import current, tracing
 from graphc.trace.tracer import Tracer, Weak, lift
 
 _PACKAGE = str(Path(__file__).parents[1])
@@ -57,9 +58,6 @@ def trace(
 
 def call_graph(graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
     """`graph` applied to values of the innermost trace, recorded there."""
-    from graphc.ir.rewrite import inline
-    from graphc.trace.context import current
-
     trace_ = current()
     assert trace_ is not None, "a graph is called inside a trace"
     nodes: tuple[Node, ...] = tuple(lift(trace_, arg) for arg in args)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import TraceError, located
+from graphc.errors import ShapeError, TraceError, located
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ir.graph import AbstractOp
+from graphc.ops.leaf import Const
 from graphc.ops.view import Reshape, Slice
 from graphc.trace.bounds import is_negative, slice_bounds
 from graphc.trace.context import user_line_with_text
@@ -90,8 +91,6 @@ def plan_index(x: Any, index: Any) -> Plan:
 
 def broadcast_positions(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
     """The common shape of index arrays, or NumPy's IndexError."""
-    from graphc.errors import ShapeError
-
     try:
         return broadcast_shapes(*shapes)
     except ShapeError:
@@ -236,7 +235,6 @@ def _positions(item: Any, n: Dim, axis: int) -> Any:
     if item.dtype.kind not in "iu":
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
     index = cast(item, np.int64)
-    from graphc.ops.leaf import Const
 
     if isinstance(index.node.op, Const):
         return _concrete(index.node.op.value, n, axis)

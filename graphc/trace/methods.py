@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.errors import located
+from graphc.ops.view import Reshape
 from graphc.trace.context import user_line_with_text
 
 # What NumPy's object loops call on their elements: np.sin of an object array calls x.sin().
@@ -70,7 +71,6 @@ class ArrayMethods:
     @property
     def flat(self) -> Any:
         """The elements in C order: iterable, readable and writable by position."""
-        from graphc.ops.view import Reshape
         from graphc.trace.aliasing import view
 
         whole: Any = self

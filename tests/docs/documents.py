@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import linecache
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,8 +38,15 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block(match["code"], line, match["output"], match.span("output"))
 
 
-def run(block: Block, name: str, names: dict[str, Any]) -> str:
-    """What a block prints."""
+def runs(text: str, name: str) -> Iterator[tuple[Block, str]]:
+    """The blocks of a document, each with what it prints."""
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # for lines in errors
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks(text):
+        yield block, _run(block, name, names)
+
+
+def _run(block: Block, name: str, names: dict[str, Any]) -> str:
     printed = io.StringIO()
     code = compile("\n" * (block.line - 1) + block.code, name, "exec")
     with contextlib.redirect_stdout(printed):
@@ -59,10 +67,8 @@ def _portable(text: str) -> str:
 
 def renewed(text: str, name: str) -> str:
     """The document with the output that its blocks print now."""
-    names: dict[str, Any] = {"__name__": "__main__"}
     pieces, end = [], 0
-    for block in blocks(text):
-        printed = run(block, name, names)
+    for block, printed in runs(text, name):
         if block.output is not None and not same(block.output, printed):
             pieces += [text[end : block.span[0]], printed]
             end = block.span[1]

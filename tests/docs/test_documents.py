@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from tests.docs.documents import ROOT, blocks, renewed, run, same
+from graphc.api.numba_interop import register
+from tests.docs.documents import ROOT, renewed, runs, same
 
+register()  # Numba does it where graphc is installed; tests also run from the source alone
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
@@ -15,9 +17,7 @@ def test_every_block_prints_what_the_document_says(path, update_golden):
     if update_golden:
         for _ in range(2):  # the first time moves lines that are named in what is printed
             path.write_text(renewed(path.read_text(), path.name))
-    names = {"__name__": "__main__"}
-    for block in blocks(path.read_text()):
-        printed = run(block, path.name, names)
+    for block, printed in runs(path.read_text(), path.name):
         expected = block.output or ""
         message = f"{path.name}:{block.line} prints\n{printed}\nif that is right: pytest --update-golden"
         assert same(expected, printed), message
