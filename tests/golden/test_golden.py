@@ -17,7 +17,12 @@ def test_graph_and_kernels_are_those_on_file(name: str, update_golden: bool) -> 
     function, arguments = PROGRAMS[name]
     lowered = function.lower(*arguments)
     folder = Path(__file__).parent / name
-    for file, text in (("graph.txt", f"{lowered.graph}\n"), ("kernels.py", lowered.source)):
+    texts = {
+        "graph.txt": f"{lowered.graph}\n",
+        "kernels.txt": f"{lowered.kernels}\n",
+        "kernels.py": lowered.source,
+    }
+    for file, text in texts.items():
         path = folder / file
         if update_golden:
             folder.mkdir(exist_ok=True)
