@@ -176,6 +176,26 @@ def test_what_cannot_be_passed_is_named() -> None:
         numba.njit(lambda: g(1.0))()
 
 
+def test_captured_arrays_that_calls_would_have_to_copy_are_refused() -> None:
+    table = np.arange(12.0).reshape(3, 4)[:, ::2]
+    f = graphc.compile(lambda x: x * table)
+    with pytest.raises(TypingError, match="refers to an array that is not C-contiguous"):
+        numba.njit(lambda x: f(x))(np.ones((3, 2)))
+
+
+def test_objects_and_static_arguments_are_refused() -> None:
+    class Model:
+        def __call__(self, x: Any) -> Any:
+            return x
+
+    bound = graphc.compile(Model())
+    with pytest.raises(TypingError, match="is bound to an object"):
+        numba.njit(lambda x: bound(x))(1.0)
+    static = graphc.compile(lambda x, n: x * n, static_argnames="n")
+    with pytest.raises(TypingError, match="has static arguments"):
+        numba.njit(lambda x: static(x, 2))(1.0)
+
+
 def test_arguments_are_passed_by_position() -> None:
     f = graphc.compile(lambda x, k=2.0: x * k)
     assert numba.njit(lambda x: f(x))(3.0) == 6.0

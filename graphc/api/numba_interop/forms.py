@@ -57,7 +57,7 @@ def _check_settings(compiled: Compiled) -> None:
 
 def _sample(compiled: Compiled, path: str, type_: types.Type) -> Any:
     """A value of this type, as the argument of a call from Python."""
-    if isinstance(type_, types.Array):
+    if isinstance(type_, types.Array) and type_.aligned:
         return np.zeros((1,) * type_.ndim, as_dtype(type_.dtype))
     if type_ in _PYTHON_NUMBERS:
         return _PYTHON_NUMBERS[type_]
@@ -66,7 +66,7 @@ def _sample(compiled: Compiled, path: str, type_: types.Type) -> Any:
     if isinstance(type_, types.Tuple | types.UniTuple):
         return tuple(_sample(compiled, f"{path}[{i}]", t) for i, t in enumerate(type_))
     raise TypingError(
-        f"{path} of {compiled.__name__} is {type_}; arrays, numbers and tuples of them can be passed"
+        f"{path} of {compiled.__name__} is {type_}; aligned arrays, numbers and tuples of them can be passed"
     )
 
 

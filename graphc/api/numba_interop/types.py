@@ -48,6 +48,10 @@ def _template(compiled: Compiled, programs: list[Specialisation]) -> Any:
         built, paths = specialisation(compiled, tuple(types.unliteral(a) for a in arguments))
         executable = built.executable
         assert isinstance(executable, CpuExecutable)
+        if not built.is_plain:
+            raise TypingError(
+                f"{compiled.__name__} refers to an array that is not C-contiguous; pass it as an argument"
+            )
         programs.append(built)
         return implementation(executable.native(), built.program.structure, paths)
 
