@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -108,6 +109,16 @@ def default_limit() -> int:
     if match is None:
         raise ValueError(f"GRAPHC_CACHE_SIZE={text!r} is not a size; write bytes, or 64M, or 2G")
     return int(match[1]) << _UNITS[match[2].upper()]
+
+
+def shared_cache() -> DiskCache:
+    """The cache that the environment names, one object for all who use it: it warns once."""
+    return _cache_at(default_directory(), default_limit())
+
+
+@functools.cache
+def _cache_at(directory: Path | None, limit: int) -> DiskCache:
+    return DiskCache(directory, limit)
 
 
 class DiskCache:

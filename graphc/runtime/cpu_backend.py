@@ -18,8 +18,8 @@ from graphc.errors import UnsupportedError
 from graphc.ir.dims import parse_dim
 from graphc.ir.printer import graph_key
 from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
-from graphc.runtime.cache import DiskCache, cache_key
 from graphc.runtime.cache import Entry as CacheEntry
+from graphc.runtime.cache import cache_key, shared_cache
 from graphc.runtime.executable import Executable
 from graphc.runtime.layout import layout_key
 from graphc.runtime.pool import get_num_threads, install
@@ -41,7 +41,7 @@ class CpuBackend(AbstractBackend):
     name: ClassVar[str] = "cpu"
 
     def __init__(self) -> None:
-        self._cache = DiskCache()
+        self._cache = shared_cache()
 
     def build(self, program: Program) -> AbstractExecutable:
         key = cache_key("cpu", layout_key(), _describe(program), graph_key(program.traced))

@@ -24,7 +24,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.runtime.cache import DiskCache, Entry, cache_key
+from graphc.runtime.cache import Entry, cache_key, shared_cache
 from graphc.runtime.pool_ir import MACHINES, STATE_SIZE, parallel_ir, serial_ir
 from graphc.runtime.processors import MOST_THREADS, default_threads
 
@@ -122,7 +122,7 @@ def _loaded() -> _Native:
 def _object_code() -> bytes:
     """The pool's machine code, from the cache or compiled."""
     text = parallel_ir(MACHINES[platform.machine()]) if is_parallel() else serial_ir()
-    cache, key = DiskCache(), cache_key("thread pool", text)
+    cache, key = shared_cache(), cache_key("thread pool", text)
     found = cache.get(key)
     if found is not None:
         return found.code

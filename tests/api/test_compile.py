@@ -407,11 +407,10 @@ def test_two_threads_compile_the_same_function_once(backend):
 
 def test_importing_graphc_imports_nothing_heavy():
     code = (
-        "import sys, numpy, time; t = time.perf_counter(); import graphc; dt = time.perf_counter() - t\n"
+        "import sys, numpy, graphc\n"
         "graphc.compile, graphc.grad\n"
         "heavy = {'numba', 'sympy', 'scipy', 'llvmlite', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "assert dt < 0.06, dt\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
