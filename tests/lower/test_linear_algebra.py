@@ -163,6 +163,66 @@ def test_eigenvalues_of_corner_matrices_are_right() -> None:
         np.testing.assert_allclose(w, np.linalg.eigh(a)[0], atol=1e-14 * max(1, np.abs(a).max()))
 
 
+def check_spectrum(a: np.ndarray, symbolic: bool = False) -> None:
+    """‖A V - V Λ‖ ≤ 50 n eps ‖A‖, as for V's orthogonality; the values are NumPy's to the same bound."""
+    w, v = results(Eigh(), a, symbolic=symbolic)
+    exact, n = a.astype(np.float64), max(len(a), 1)
+    size = max(np.abs(a).max(initial=0.0), np.finfo(a.dtype).tiny)
+    bound = 50 * n * np.finfo(a.dtype).eps
+    scaled, values = exact / size, w.astype(np.float64) / size
+    norm = np.linalg.norm(scaled)
+    assert np.linalg.norm(scaled @ v - v * values) <= bound * norm
+    assert np.linalg.norm(v.T.astype(np.float64) @ v - np.eye(len(a))) <= bound
+    assert np.abs(values - np.linalg.eigvalsh(scaled)).max(initial=0.0) <= bound * norm
+    assert (np.diff(w) >= 0).all()
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 16, 17, 40, 101])
+def test_eigenvectors_of_matrices_of_every_size_leave_a_small_residual(
+    n: int, dtype: Any, symbolic: bool
+) -> None:
+    a = RNG.normal(size=(n, n)).astype(dtype)
+    check_spectrum(a + a.T, symbolic)
+
+
+SIDE = 40
+PLACE = np.arange(SIDE)
+DISTANCE = np.abs(PLACE[:, None] - PLACE)
+LARGE_CORNERS = {
+    "zero": np.zeros((SIDE, SIDE)),
+    "identity": np.eye(SIDE),
+    "all ones": np.ones((SIDE, SIDE)),
+    "chain of springs": 2.0 * (DISTANCE == 0) - (DISTANCE == 1),
+    "Wilkinson's pairs": np.diag(np.abs(PLACE - SIDE / 2)) + (DISTANCE == 1),
+    "zero diagonal": 1.0 * (DISTANCE == 1),
+    "graded": 10.0 ** -(PLACE[:, None] + PLACE),
+    "graded upwards": 10.0 ** -(78.0 - PLACE[:, None] - PLACE),
+    "blocks": np.kron(np.eye(4), np.ones((10, 10))),
+    "tiny part": np.where(np.minimum.outer(PLACE, PLACE) < 20, 1.0, 1e-200),
+    "huge": 1e300 / (1.0 + DISTANCE),
+    "small": 1e-300 / (1.0 + DISTANCE),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_CORNERS)
+def test_eigenvectors_of_large_corner_matrices_leave_a_small_residual(name: str) -> None:
+    a = LARGE_CORNERS[name]
+    check_spectrum(a)
+    if name not in ("huge", "small"):
+        check_spectrum(a.astype(np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_eigenvalues_of_large_matrices_that_are_not_finite_are_nan(bad: float) -> None:
+    a = np.eye(20)
+    a[7, 3] = bad
+    w, v = results(Eigh(), a)
+    assert np.isnan(w).all()
+    assert np.isnan(v).all()
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_singular_values_descend_and_the_factors_multiply_back(shape: tuple[int, ...], dtype: Any) -> None:

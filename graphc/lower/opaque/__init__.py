@@ -9,8 +9,9 @@ from graphc.ir.graph import AbstractOp, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
+from graphc.lower.opaque.eigh import eigh
 from graphc.lower.opaque.householder import qr
-from graphc.lower.opaque.jacobi import eigh, svd
+from graphc.lower.opaque.jacobi import svd
 from graphc.lower.opaque.scatter import scatter
 from graphc.lower.opaque.searching import searchsorted
 from graphc.lower.opaque.sorting import argsort, sort

@@ -21,49 +21,29 @@ from graphc.lower.writer import ErrorTable
 SWEEPS = 60  # convergence is quadratic: ten suffice for matrices of any size met so far
 
 
-def eigh(
-    builder: KernelBuilder,
-    node: Node,
-    operands: Sequence[k.Buffer],
-    results: Sequence[k.Buffer],
-    errors: ErrorTable,
-) -> list[k.Buffer]:
-    """Rotations in the planes (p, q) clear S[p, q] in turn until S is diagonal; V is their product.
+def diagonalise(code: Notation, a: Array, vectors: Array, values: Array, n: Dim) -> Scalar:
+    """Rotations in the planes (p, q) clear S[p, q] in turn until S is diagonal; `vectors` is their product.
 
-    All results are NaN where the matrix is not finite.
+    The vectors stand in rows. Returns the largest absolute value in a.
     """
-    code = Notation(builder, errors, node.source)
-    *lead, n, _ = node.args[0].array_type.shape
-    batch, dtype = product(tuple(lead)), node.args[0].array_type.dtype
-    s, vectors = code.local("s", dtype, (n, n)), code.local("vectors", dtype, (n, n))
-    values, turned = code.local("values", dtype, (n,)), code.local("turned", INT64, (1,))
-    with code.loop(batch, name="matrix") as matrix:
-        a = code.operand(operands[0], (batch, n, n)).at(matrix.at)
-        w = code.result(results[0], (batch, n)).at(matrix.at)
-        v = code.result(results[1], (batch, n, n)).at(matrix.at)
-        largest = _symmetric_copy(code, a, s, n)
-        unit_matrix(code, vectors, n)
-        least = largest * np.finfo(dtype).eps / code.cast(code.size(n), dtype)
-        with code.loop(SWEEPS, name="sweep") as sweep:
-            turned[0] = 0
-            with (
-                code.loop(n, name="p") as p,
-                code.loop(n, first=p.at + 1, name="q") as q,
-                code.when(abs(s[p.at, q.at]) > least),
-            ):
-                turned[0] = 1
-                _clear(code, s, vectors, p.at, q.at, n)
-            sweep.stop_if(turned[0].equals(0))
-        code.fail_if(turned[0].differs(0), "numpy.linalg.LinAlgError", "Eigenvalues did not converge")
-        with code.lanes(n) as x:
-            values[x.at] = s[x.at, x.at]
-        sort_rows(code, values, [(vectors, n)], n, descending=False)
-        nothing = largest - largest  # or NaN
-        with code.loop(n, name="i") as i:
-            w[i.at] = values[i.at] + nothing
-            with code.lanes(n) as x:
-                v[x.at, i.at] = vectors[i.at, x.at] + nothing
-    return code.scratch
+    s, turned = code.local("s", a.dtype, (n, n)), code.local("turned", INT64, (1,))
+    largest = _symmetric_copy(code, a, s, n)
+    unit_matrix(code, vectors, n)
+    least = largest * np.finfo(a.dtype).eps / code.cast(code.size(n), a.dtype)
+    with code.loop(SWEEPS, name="sweep") as sweep:
+        turned[0] = 0
+        with (
+            code.loop(n, name="p") as p,
+            code.loop(n, first=p.at + 1, name="q") as q,
+            code.when(abs(s[p.at, q.at]) > least),
+        ):
+            turned[0] = 1
+            _clear(code, s, vectors, p.at, q.at, n)
+        sweep.stop_if(turned[0].equals(0))
+    code.fail_if(turned[0].differs(0), "numpy.linalg.LinAlgError", "Eigenvalues did not converge")
+    with code.lanes(n) as x:
+        values[x.at] = s[x.at, x.at]
+    return largest
 
 
 def _symmetric_copy(code: Notation, a: Array, s: Array, n: Dim) -> Scalar:
