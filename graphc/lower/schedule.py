@@ -18,6 +18,7 @@ from graphc.lower.tasks import Pointwise, Reduction, Task, offsets_of
 from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
 
 STREAMED_BYTES = 8 << 20
+SHORT_ROW, MANY_ROWS = 8, 16  # rows of up to 8 elements, if there are at least 16, are vectorised across
 
 COMBINE = {
     "add": "add",
@@ -77,6 +78,7 @@ class LoopScheduler:
         self.full_values: dict[Node, k.Value] = {}
         self._pending: list[tuple[Reduction, Place, k.Value]] = []
         self.outer, self.inner = self._axes()
+        self.across_rows = self._vectorises_across_rows()
         self.inner_sizes = product(tuple(a.axis.extent for a in self.inner))
         self.division = divide(group, self.outer, self.inner)
         self.partial: dict[Node, k.Buffer] = {}  # accumulators with a copy for each task
@@ -93,6 +95,23 @@ class LoopScheduler:
         outer = [a for a in axes if a.covers[0] < rows]
         return outer, axes[len(outer) :]
 
+    def _vectorises_across_rows(self) -> bool:
+        """Whether lanes are rows: where rows are too short to fill a vector and there are many.
+
+        The points of (N, 3) are such rows. Nothing may pass from row to row, or wait in a row's memory.
+        """
+        inner = self.inner if self.group.inner is not None else self.inner[-1:]
+        outer = self.outer if self.group.inner is not None else self.inner[:-1]
+        length = product(tuple(a.axis.extent for a in inner))
+        if not outer or not isinstance(length, int) or length > SHORT_ROW:
+            return False
+        rows = outer[-1].axis.extent
+        alone = all(p.level != "terminal" for p in self.group.places.values())
+        if not isinstance(rows, int) or rows < MANY_ROWS or not alone or self._waiting():
+            return False
+        self.outer, self.inner = outer, inner
+        return True
+
     def build(self) -> list[k.Statement]:
         """The kernel's statements."""
         self._allocate_locals()
@@ -102,7 +121,7 @@ class LoopScheduler:
         for task in self.group.tasks:
             if task.node in self.buffers:
                 self.builder.will_write(self.buffers[task.node])
-        with self._loops(self.outer, lanes=False):
+        with self._loops(self.outer, lanes=self.across_rows):
             for phase in range(self.group.phases):
                 self._row_tasks(phase)
                 self._full_tasks(phase)
@@ -142,7 +161,7 @@ class LoopScheduler:
             return
         self.full_values = {}
         folds: list[tuple[Reduction, Place, k.Value]] = []
-        with self._loops(self.inner, lanes=True):
+        with self._loops(self.inner, lanes=not self.across_rows, folds=True):
             for task, place in tasks:
                 assert isinstance(task, Pointwise | Reduction)
                 value = self.writer.write(task.value)
@@ -163,8 +182,8 @@ class LoopScheduler:
     # ---- loops
 
     @contextmanager
-    def _loops(self, axes: list[LoopAxis], *, lanes: bool) -> Iterator[None]:
-        """The nest of `axes`; a lanes nest ends in a vector loop, and closes its folds on the way out."""
+    def _loops(self, axes: list[LoopAxis], *, lanes: bool, folds: bool = False) -> Iterator[None]:
+        """The nest of `axes`, ending in a vector loop if `lanes`; closes its folds on the way out."""
         self._pending = []
         with ExitStack() as stack:
             for i, axis in enumerate(axes):
@@ -172,14 +191,14 @@ class LoopScheduler:
                 division = self.division if self.division and self.division.first is axis else None
                 if division:
                     stack.enter_context(self.builder.loop(division.task, "parallel"))
-                if lanes:
+                if folds:
                     stack.callback(self._close_level, axis)
                 loop = stack.enter_context(
                     self.builder.loop(axis.axis, kind, division.task, division.share)
                     if division
                     else self.builder.loop(axis.axis, kind)
                 )
-                if lanes:
+                if folds:
                     stack.callback(self._fold_level, loop)
             yield
 
@@ -288,14 +307,22 @@ class LoopScheduler:
 
     def _allocate_locals(self) -> None:
         """A row buffer for each full value that only later phases of this kernel read again."""
-        for node, place in self.group.made.items():
-            if node in self.buffers or place.level != "full":
-                continue
-            if any(p.phase > place.phase and node in t.nodes_read for t, p in self.group.places.items()):
-                size = self.inner_sizes * (self.division.task.extent if self.division else 1)
-                buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, size, "local")
-                self.locals.append(buffer)
-                self.buffers[node] = buffer
+        for node in self._waiting():
+            size = self.inner_sizes * (self.division.task.extent if self.division else 1)
+            buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, size, "local")
+            self.locals.append(buffer)
+            self.buffers[node] = buffer
+
+    def _waiting(self) -> list[Node]:
+        """The full values without memory that a later phase reads again."""
+        places = self.group.places.items()
+        return [
+            node
+            for node, made in self.group.made.items()
+            if node not in self.buffers
+            and made.level == "full"
+            and any(p.phase > made.phase and node in t.nodes_read for t, p in places)
+        ]
 
     def _forwarded(self, read: Read) -> k.Value | None:
         """The register that holds what is read, if it was made at this very point."""

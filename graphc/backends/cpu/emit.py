@@ -28,6 +28,9 @@ class Target:
     fast_ldexp: bool = False
 
 
+UNROLLED = 8  # iterations of a loop inside lanes that are laid out flat
+
+
 class KernelEmitter(Memory):
     """Emits statements into one LLVM function; further functions it needs are called `name.…`."""
 
@@ -142,7 +145,12 @@ class KernelEmitter(Memory):
         start, end = self.bounds(s) or (0, extent)
         stop = s.stop
         leave = (lambda: values[stop]) if stop is not None else None
-        results = code.loop(end, body, initial, start=start, name=s.axis.name, leave=leave)
+        if self.lanes is not None and end in range(UNROLLED + 1) and stop is None:
+            results = initial
+            for i in range(end):
+                results = body(i64(i), *results)
+        else:
+            results = code.loop(end, body, initial, start=start, name=s.axis.name, leave=leave)
         for f, value in zip(s.folds, results, strict=False):
             values[f.result] = value
         for c, value in zip(s.carries, results[len(s.folds) :], strict=True):

@@ -39,7 +39,8 @@ class LanesLoop:
 
     def _unroll(self) -> int:
         size = sum(1 for _ in k.statements(self.loop.body))
-        wish = 4 if size <= 10 else 2 if size <= 24 else 1
+        nested = any(isinstance(s, k.Loop) for s in self.loop.body)
+        wish = 1 if nested else 4 if size <= 10 else 2 if size <= 24 else 1
         extent = self.loop.axis.extent
         if isinstance(extent, int) and self.bounds is None:
             # Long code for a few iterations costs more to compile than it saves.
