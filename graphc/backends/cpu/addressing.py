@@ -13,6 +13,9 @@ from graphc.lower import kernel_ir as k
 BOOL = np.dtype(np.bool_)
 
 
+LARGEST_STRIDE = 8  # loads of wider strides are gathers
+
+
 class Memory:
     """Reads and writes buffers for the code in `frame`, in the vector loop `lanes` if there is one."""
 
@@ -115,9 +118,31 @@ class Memory:
             value = self.code.load(self.address(s.buffer, offsets), element, self.lanes.count, mask)
         elif stride == -1 and not varying:
             value = self._reversed_load(s.buffer, offsets, element, mask)
+        elif stride in range(2, LARGEST_STRIDE + 1) and not varying and mask is None:
+            value = self._strided_load(self.address(s.buffer, offsets), element, stride)
         else:
             value = self._gather(s.buffer, offsets, stride, varying, mask)
         return self._truth(value, s.buffer)
+
+    def _strided_load(self, address: ir.Value, element: ir.Type, stride: int) -> ir.Value:
+        """Every `stride`-th element: whole vectors and shuffles, which are faster than a gather.
+
+        The last vector ends at the last element, so nothing beyond it is read.
+        """
+        assert self.lanes is not None
+        count = self.lanes.count
+        value: ir.Value | None = None
+        for part in range(stride):
+            start = min(part * count, (count - 1) * stride + 1 - count)
+            vector = self.code.load(self.code.at(address, element, start), element, count)
+            first = [i for i in range(count) if part * count <= i * stride < (part + 1) * count]
+            order = [count + i * stride - start if i in first else i for i in range(count)]
+            if value is None:
+                order = [i * stride if i in first else 0 for i in range(count)]
+            mask = ir.Constant(ir.VectorType(I32, count), order)
+            value = self.code.b.shuffle_vector(vector if value is None else value, vector, mask)
+        assert value is not None
+        return value
 
     def _scalar_load(self, address: ir.Value, buffer: k.Buffer, guard: ir.Value | None) -> ir.Value:
         element = scalar_type(buffer.dtype)
