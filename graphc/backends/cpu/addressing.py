@@ -118,7 +118,7 @@ class Memory:
             value = self.code.load(self.address(s.buffer, offsets), element, self.lanes.count, mask)
         elif stride == -1 and not varying:
             value = self._reversed_load(s.buffer, offsets, element, mask)
-        elif stride in range(2, LARGEST_STRIDE + 1) and not varying and mask is None:
+        elif isinstance(stride, int) and 1 < stride <= LARGEST_STRIDE and not varying and mask is None:
             value = self._strided_load(self.address(s.buffer, offsets), element, stride)
         else:
             value = self._gather(s.buffer, offsets, stride, varying, mask)
