@@ -1,7 +1,8 @@
 """The register tile of a matrix product: acc[i][j] += A[i, k] · B[k, vector j], then its epilogue.
 
 Scalars of A are broadcast, vectors of B are loaded, and every element of C is one chain of fused
-multiply-adds in ascending k. Its value therefore does not depend on tile shapes, blocks or threads
+multiply-adds in ascending k, or the sum of one chain for each block of kc steps where k is long. Its
+value therefore does not depend on tile shapes or threads
 (Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 for the loops around it).
 """
 
@@ -78,10 +79,11 @@ def emit_kernel(
     arguments: dict[str, ir.Value] = dict(zip(types, code.args, strict=True))
     zero = ir.Constant(ir.VectorType(kernel.element, kernel.lanes), None)
     sums: list[ir.Value] = [zero] * (kernel.rows * kernel.vectors)
-    if kernel.blocked:
-        entering = code.select(arguments["first"], i64(0), i64(1))
-        sums = code.loop(entering, lambda _, *__: _load_partial(code, kernel, arguments), sums, name="resume")
     sums = _accumulate(code, kernel, arguments, sums)
+    if kernel.blocked:
+        # Blocks are summed on their own and then added: the error grows with kc and k / kc, not with k.
+        later = code.select(arguments["first"], i64(0), i64(1))
+        sums = code.loop(later, lambda _, *s: _plus_partial(code, kernel, arguments, s), sums, name="resume")
 
     def complete() -> None:
         if kernel.inline:
@@ -189,10 +191,12 @@ def emit_finish(
     return code.function
 
 
-def _load_partial(code: Code, kernel: Kernel, arguments: dict[str, ir.Value]) -> list[ir.Value]:
+def _plus_partial(
+    code: Code, kernel: Kernel, arguments: dict[str, ir.Value], sums: tuple[ir.Value, ...]
+) -> list[ir.Value]:
     return [
-        code.load(pointer, kernel.element, kernel.lanes)
-        for pointer in _partial_pointers(code, kernel, arguments)
+        code.add(code.load(pointer, kernel.element, kernel.lanes), value)
+        for pointer, value in zip(_partial_pointers(code, kernel, arguments), sums, strict=True)
     ]
 
 
