@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from graphc.backends.cpu.emit import KernelEmitter
 
 
+BRIEF = 32  # vectors
+
+
 class LanesLoop:
     """A vector loop: full vectors, several at a time, then one masked loop for what is left."""
 
@@ -56,7 +59,7 @@ class LanesLoop:
         start = [self._identity(f) for f in folds for _ in range(self.unroll)]
         name = self.loop.axis.name
         if isinstance(extent, int) and self.bounds is None:
-            whole: int | ir.Value = extent // step * step
+            whole: int | ir.Value = 0 if self._is_brief(extent, step) else extent // step * step
             sums = code.loop(whole, self._full, start, step=step, name=name)
             if extent % step:
                 sums = code.loop(
@@ -69,6 +72,11 @@ class LanesLoop:
             sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
             sums = code.loop(end, self._masked(end), sums, start=whole, step=self.count, name="rest")
         self._finish(sums)
+
+    def _is_brief(self, extent: int, step: int) -> bool:
+        """Whether the masked loop alone will do: half the code, for a few vectors that run once."""
+        once = not self.emitter.frame.axes
+        return once and extent % step != 0 and extent <= BRIEF * self.count
 
     def _identity(self, f: k.Fold) -> ir.Value:
         return self.code.like(value_type(f.result.dtype, self.count), identity_of(f.monoid, f.result.dtype))
