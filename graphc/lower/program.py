@@ -118,26 +118,26 @@ class _Lowering:
 
     def _intermediates(self) -> None:
         """Arena buffers for values that pass from one kernel to another."""
-        made: dict[Node, int] = {}
+        made: dict[Node, list[int]] = {}  # the steps that make parts of a value
         last: dict[Node, int] = {}
         for step, group in enumerate(self.groups):
             for task in group.tasks:
-                made.setdefault(task.node, step)
+                made.setdefault(task.node, []).append(step)
                 for node in task.nodes_read:
                     source = node.args[0] if isinstance(node.op, Item) else node
                     last[source] = step
-        for node, first in made.items():
+        for node, parts in made.items():
             if isinstance(node.type, TupleType):
                 continue
+            first = parts[0]
             end = last.get(node, first)
             is_opaque = self.groups[first].kind == "opaque"
-            parts = [s for s, g in enumerate(self.groups) for t in g.tasks if t.node is node]
             terminal = self.groups[first].made[node].level == "terminal"
             if node not in self.buffers and (end > first or len(parts) > 1 or is_opaque or terminal):
-                self._temporary(node, min(parts), max(end, *parts))
+                self._temporary(node, first, max(end, *parts))
         for node in self.nodes:
             if isinstance(node.op, Item) and node not in self.buffers:
-                first = made[node.args[0]]
+                (first,) = made[node.args[0]]
                 self._temporary(node, first, last.get(node.args[0], first))
 
     def _temporary(self, node: Node, first: int, last: int) -> None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from graphc.runtime.roofline import Cost
 
 PROGRAM, ENTRY = "graphc_program", "graphc_entry"
-VECTOR_BYTES = 64
 _AT = "\n  at "  # before the user's line in the text of an error
 LONG_RUNNING = 20_000  # scalar operations from which on the interpreter lock is released
 
@@ -166,7 +165,8 @@ def _target(program: Program) -> Target:
     from graphc.backends.cpu.emit import Target
 
     threads = program.options.threads or get_num_threads()
-    return Target(VECTOR_BYTES, threads, fast_ldexp=host_has("avx512f"))
+    wide = host_has("avx512f")
+    return Target(64 if wide else 32 if host_has("avx2") else 16, threads, fast_ldexp=wide)
 
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
