@@ -234,6 +234,27 @@ def test_singular_values_descend_and_the_factors_multiply_back(shape: tuple[int,
     close(s, np.linalg.svd(a, compute_uv=False), a)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(8, 4), (100, 3), (90, 37), (2, 50, 5), (5, 64), (3, 4, 33)])
+def test_singular_vectors_of_long_matrices_multiply_back(shape: tuple[int, ...], dtype: Any) -> None:
+    a = RNG.normal(size=shape).astype(dtype)
+    u, s, vt = results(SVD(), a)
+    orthonormal(u)
+    orthonormal(np.swapaxes(vt, -1, -2))
+    close((u * s[..., None, :]) @ vt, a, a)
+    close(s, np.linalg.svd(a, compute_uv=False), a)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
+def test_singular_vectors_of_long_matrices_are_orthonormal_where_values_vanish(scale: float) -> None:
+    column = np.arange(1.0, 31)
+    for a in (np.zeros((30, 3)), np.ones((30, 4)), np.outer(column, [1.0, 0, 2]), np.eye(30)[:, :5]):
+        u, s, vt = results(SVD(), scale * a)
+        orthonormal(u)
+        orthonormal(vt.T)
+        np.testing.assert_allclose((u * (s / scale)) @ vt, a, atol=1e-12)
+
+
 def test_singular_vectors_are_orthonormal_where_values_vanish() -> None:
     for a in (
         np.zeros((4, 3)),

@@ -11,10 +11,10 @@ from graphc.lower.build import KernelBuilder
 from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
 from graphc.lower.opaque.eigh import eigh
 from graphc.lower.opaque.householder import qr
-from graphc.lower.opaque.jacobi import svd
 from graphc.lower.opaque.scatter import scatter
 from graphc.lower.opaque.searching import searchsorted
 from graphc.lower.opaque.sorting import argsort, sort
+from graphc.lower.opaque.svd import svd
 from graphc.lower.opaque.triangular import cholesky, lu, triangular_solve
 from graphc.lower.writer import ErrorTable
 from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence

@@ -26,7 +26,7 @@ def diagonalise(code: Notation, a: Array, vectors: Array, values: Array, n: Dim)
     largest = _scaled_triangle(code, a, s, n)
     with code.loop(n, first=1, name="step") as step:
         row = step.at * -1 + n
-        reflector_factors[row], coupling[row] = _reflector(code, s.at(row), row)
+        reflector_factors[row], coupling[row] = reflector(code, s.at(row), row)
         _reflect(code, s, row, reflector_factors[row], product_row, n)
     with code.lanes(n) as x:
         diagonal[x.at] = s[x.at, x.at]
@@ -64,7 +64,7 @@ def _negligible(dtype: np.dtype) -> float:
     return float(np.finfo(dtype).eps) ** 2
 
 
-def _reflector(code: Notation, x: Array, end: Point) -> tuple[Scalar, Scalar]:
+def reflector(code: Notation, x: Array, end: Point) -> tuple[Scalar, Scalar]:
     """(τ, β) of the reflection I - τ v vᵀ that takes x[:end] to (0, …, 0, β); v, v[-1] = 1, replaces x."""
     dtype, last = x.dtype, end - 1
     alpha = x[last]
