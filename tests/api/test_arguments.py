@@ -256,3 +256,11 @@ def test_infinities_that_do_not_reach_a_result_are_no_error(backend):
 
 def test_without_checks_nan_is_a_value(backend):
     assert np.isnan(graphc.compile(lambda x: np.log(x), backend=backend)(-1.0))
+
+
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.max, np.min], ids=lambda f: f.__name__)
+def test_a_reduction_of_a_0d_array_is_a_numpy_scalar(function):
+    x = np.array(3.0)
+    result = graphc.compile(lambda x: function(x))(x)
+    assert type(result) is type(function(x)) is np.float64
+    assert result == 3.0
