@@ -19,8 +19,11 @@ from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast
 
 
 def reduced(op: type[AbstractReduction], x: Any, axes: tuple[int, ...], keepdims: Any = False) -> Any:
-    """`op` over `axes` of x; over no axes a value of its own, since NumPy does not return x itself."""
-    result: Any = record(op(axes), x) if axes else record(Reshape(x.shape), x)
+    """`op` over `axes` of x; of a 0-d array a value of its own, since NumPy does not return x itself."""
+    if axes:
+        result: Any = record(op(axes), x)
+    else:
+        result = record(Reshape(()), x) if x.ndim == 0 else Tracer(x.owner, x.node)
     if keepdims is True or (keepdims is not NO_VALUE and keepdims):
         shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
         result = reshaped(result, shape)
