@@ -41,6 +41,22 @@ class AbstractOp(abc.ABC):
         Written in NumPy: the reverse pass runs it on traced values, tests on arrays.
         """
 
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        """Tangent of the result `y`, given tangents of `args` (None is an exact zero), written in NumPy.
+
+        None, the default, leaves it to `autodiff/forward.py`, which transposes `vjp`. Several results: a
+        tuple, with None for exact zeros.
+        """
+        return None
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        """The op applied to each of `size` examples, written in NumPy.
+
+        Operands marked in `batched` have the examples along a new axis 0, as all results will; at least
+        one is marked, and the others are the same for all examples.
+        """
+        raise NotImplementedError(f"{self.name} has no rule for vmap")
+
     def conditions(self, *args: ArrayType) -> list[Dim]:
         """Dims that must not be negative for the op to have a meaning; checked when sizes are known."""
         return []

@@ -1,0 +1,1 @@
+"""Control flow on traced values: ops whose parameters are graphs, and the functions that record them."""

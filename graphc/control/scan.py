@@ -1,0 +1,65 @@
+"""A loop of known length that carries values from step to step and walks along arrays."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphc.control.regions import check_operands, input_types, output_types, run
+from graphc.errors import ShapeError
+from graphc.ir.dims import Dim
+from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.types import ArrayType, TupleType
+from graphc.ops.base import register
+
+
+@register
+class Scan(AbstractOp):
+    """Runs `body` `length` times, from the last element to the first with `reverse`.
+
+    Operands: `captured` values that stay the same, `carried` values that the first step starts from, and
+    sequences, arrays whose axis 0 has `length` elements. The body maps (captured…, carries…, an element of
+    each sequence…) to (carries…, an element of each stacked result…). Results: the carries after the last
+    step, then the stacked results, element i being made by the step that saw element i of the sequences.
+    """
+
+    body: Graph
+    length: Dim
+    captured: int
+    carried: int
+    reverse: bool = False
+
+    name: ClassVar[str] = "scan"
+
+    def infer(self, *args: ArrayType) -> TupleType:
+        first = self.captured + self.carried
+        for sequence in args[first:]:
+            if not sequence.shape or sequence.shape[0] != self.length:
+                raise ShapeError(f"scan of {self.length} steps over {sequence}: axis 0 must be that long")
+        elements = tuple(x.with_shape(x.shape[1:]) for x in args[first:])
+        check_operands("the body of a scan", input_types(self.body), (*args[:first], *elements))
+        made = output_types(self.body)
+        carries = made[: self.carried]
+        check_operands("the carry of a scan", args[self.captured : first], carries)
+        stacked = tuple(t.with_shape((self.length, *t.shape)) for t in made[self.carried :])
+        return TupleType((*carries, *stacked))
+
+    def evaluate(self, *args: Any) -> Any:
+        first = self.captured + self.carried
+        fixed, sequences = args[: self.captured], args[first:]
+        carries = tuple(np.asarray(c) for c in args[self.captured : first])
+        stacked = [
+            np.empty((self.length, *node.array_type.shape), node.array_type.dtype)
+            for node in self.body.outputs[self.carried :]
+        ]
+        steps = range(self.length)  # sizes are known when values are
+        for i in reversed(steps) if self.reverse else steps:
+            made = run(self.body, *fixed, *carries, *(x[i] for x in sequences))
+            carries = made[: self.carried]
+            for whole, element in zip(stacked, made[self.carried :], strict=True):
+                whole[i] = element
+        return (*carries, *stacked)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        raise NotImplementedError("the reverse rule of scan")
