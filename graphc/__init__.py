@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphc.api.compile import Compiled as Compiled
     from graphc.api.compile import compile as compile
+    from graphc.api.control_flow.branches import cond as cond
+    from graphc.api.control_flow.branches import switch as switch
+    from graphc.api.control_flow.loops import fori_loop as fori_loop
+    from graphc.api.control_flow.loops import scan as scan
+    from graphc.api.control_flow.loops import while_loop as while_loop
     from graphc.api.create import full as full
     from graphc.api.create import ones as ones
     from graphc.api.create import zeros as zeros
@@ -25,13 +30,18 @@ _PUBLIC = {
     "Compiled": "graphc.api.compile",
     "Trainer": "graphc.nn.trainer",
     "compile": "graphc.api.compile",
+    "cond": "graphc.api.control_flow.branches",
+    "fori_loop": "graphc.api.control_flow.loops",
     "full": "graphc.api.create",
     "grad": "graphc.api.transform",
     "gradcheck": "graphc.api.gradcheck",
     "ones": "graphc.api.create",
+    "scan": "graphc.api.control_flow.loops",
     "stop_gradient": "graphc.api.transform",
+    "switch": "graphc.api.control_flow.branches",
     "value_and_grad": "graphc.api.transform",
     "vjp": "graphc.api.transform",
+    "while_loop": "graphc.api.control_flow.loops",
     "zeros": "graphc.api.create",
     **dict.fromkeys(
         (

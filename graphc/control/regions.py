@@ -1,16 +1,32 @@
-"""What ops with regions share: the agreement between operands and the inputs of a region."""
+"""What ops with regions share: their abstract kind, and the agreement of operands with a region's inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.graph import Graph
+from graphc.ir.graph import AbstractOp, Graph
 from graphc.ir.interpret import interpret
 from graphc.ir.types import ArrayType
+
+
+@dataclass(frozen=True, eq=False)
+class AbstractControl(AbstractOp):
+    """An op that runs graphs, once or many times. Values from outside are among its operands."""
+
+    captures_from: ClassVar[int] = 0  # the operand before which captured ones stand
+
+    @abc.abstractmethod
+    def capturing(self, count: int, change: Callable[[Graph], Graph]) -> AbstractControl:
+        """The op with regions changed by `change`, which gives each `count` more first inputs.
+
+        The op takes as many more captured operands, before all others of that kind.
+        """
 
 
 def input_types(region: Graph) -> tuple[ArrayType, ...]:

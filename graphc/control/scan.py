@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import check_operands, input_types, output_types, run
+from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, TupleType
 from graphc.ops.base import register
 
 
 @register
-class Scan(AbstractOp):
+class Scan(AbstractControl):
     """Runs `body` `length` times, from the last element to the first with `reverse`.
 
     Operands: `captured` values that stay the same, `carried` values that the first step starts from, and
@@ -44,6 +46,9 @@ class Scan(AbstractOp):
         check_operands("the carry of a scan", args[self.captured : first], carries)
         stacked = tuple(t.with_shape((self.length, *t.shape)) for t in made[self.carried :])
         return TupleType((*carries, *stacked))
+
+    def capturing(self, count: int, change: Callable[[Graph], Graph]) -> Scan:
+        return replace(self, body=change(self.body), captured=self.captured + count)
 
     def evaluate(self, *args: Any) -> Any:
         first = self.captured + self.carried

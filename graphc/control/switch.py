@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import check_operands, input_types, output_types, run
+from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
 from graphc.errors import ShapeError
-from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, TupleType
 from graphc.ops.base import register
 
 
 @register
-class Switch(AbstractOp):
+class Switch(AbstractControl):
     """branches[min(max(index, 0), last)](operands…): the first operand is the index, i64.
 
     All branches take the same operands and return values of the same types.
@@ -23,6 +24,7 @@ class Switch(AbstractOp):
     branches: tuple[Graph, ...]
 
     name: ClassVar[str] = "switch"
+    captures_from: ClassVar[int] = 1
 
     def infer(self, *args: ArrayType) -> TupleType:
         index, *operands = args
@@ -33,6 +35,9 @@ class Switch(AbstractOp):
             check_operands("a branch of a switch", input_types(branch), operands)
             check_operands("a branch of a switch returns as the first does", results, output_types(branch))
         return TupleType(results)
+
+    def capturing(self, count: int, change: Callable[[Graph], Graph]) -> Switch:
+        return Switch(tuple(map(change, self.branches)))
 
     def evaluate(self, *args: Any) -> Any:
         index = min(max(int(args[0]), 0), len(self.branches) - 1)

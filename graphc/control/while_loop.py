@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import check_operands, input_types, output_types, run
+from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
 from graphc.errors import ShapeError
-from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, TupleType
 from graphc.ops.base import register
 
 
 @register
-class While(AbstractOp):
+class While(AbstractControl):
     """carries = body(captured…, carries…) as long as condition(captured…, carries…) holds.
 
     Operands: `captured` values that stay the same, then the carries. Results: the carries.
@@ -35,6 +36,9 @@ class While(AbstractOp):
             )
         check_operands("the carry of a while loop", args[self.captured :], output_types(self.body))
         return TupleType(args[self.captured :])
+
+    def capturing(self, count: int, change: Callable[[Graph], Graph]) -> While:
+        return While(change(self.condition), change(self.body), self.captured + count)
 
     def evaluate(self, *args: Any) -> Any:
         fixed, carries = args[: self.captured], tuple(np.asarray(c) for c in args[self.captured :])

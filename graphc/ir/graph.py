@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -156,6 +157,15 @@ def users_of(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
         for arg in node.args:
             users.setdefault(arg, []).append(node)
     return users
+
+
+def regions_of(op: AbstractOp) -> tuple[Graph, ...]:
+    """The graphs among an op's static parameters, in order."""
+    found: list[Graph] = []
+    for f in dataclasses.fields(op):
+        value = getattr(op, f.name)
+        found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Graph)]
+    return tuple(found)
 
 
 def _takes_tuple(op: AbstractOp) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 
 from graphc.errors import GraphcError, VerificationError
-from graphc.ir.dims import as_symbol
-from graphc.ir.graph import AbstractOp, Graph, Item, Node
+from graphc.ir.dims import Dim, as_symbol
+from graphc.ir.graph import AbstractOp, Graph, Item, Node, regions_of
 from graphc.ir.printer import describe, format_op
 from graphc.ir.types import DTYPE_NAMES, TupleType, ValueType
 
@@ -21,23 +20,25 @@ def verify(graph: Graph, stage: str = "traced") -> Graph:
 
     Stages: "traced" (any valid graph), "simplified" (after the passes: no op that does nothing).
     """
+    _verify(graph, stage, frozenset())
+    return graph
+
+
+def _verify(graph: Graph, stage: str, known: frozenset[str]) -> None:
+    """Checks `graph`, which may use the sizes `known` around it, and its regions."""
     order = _ordered(graph)
     problems = [problem for check in STAGES[stage] for problem in check(graph, order)]
+    bound = known | {s for s in map(as_symbol, _input_sizes(graph)) if s is not None}
+    problems += _sizes_are_bound(order, bound)
     if problems:
         raise VerificationError("\n".join([f"the {stage} graph is not valid:", *problems]))
     for node in order:
         for region in regions_of(node.op):
-            verify(region, stage)
-    return graph
+            _verify(region, stage, bound)
 
 
-def regions_of(op: AbstractOp) -> tuple[Graph, ...]:
-    """The graphs among an op's static parameters, in order."""
-    found: list[Graph] = []
-    for f in dataclasses.fields(op):
-        value = getattr(op, f.name)
-        found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Graph)]
-    return tuple(found)
+def _input_sizes(graph: Graph) -> Iterable[Dim]:
+    return (dim for node in graph.inputs for dim in node.array_type.shape)
 
 
 def _ordered(graph: Graph) -> list[Node]:
@@ -92,9 +93,8 @@ def _types_are_inferred(graph: Graph, order: list[Node]) -> Iterable[str]:
             yield f"  {describe([node])}: the operands give {inferred}"
 
 
-def _sizes_are_bound(graph: Graph, order: list[Node]) -> Iterable[str]:
-    """Every symbolic size that occurs must be readable off some input's shape."""
-    bound = {as_symbol(dim) for node in graph.inputs for dim in node.array_type.shape}
+def _sizes_are_bound(order: list[Node], bound: frozenset[str]) -> Iterable[str]:
+    """Every symbolic size that occurs must be readable off some input's shape, here or around."""
     for node in order:
         types = node.type.elements if isinstance(node.type, TupleType) else (node.type,)
         for name in (n for type_ in types for n in type_.symbols):
@@ -136,7 +136,6 @@ _ALWAYS: tuple[Check, ...] = (
     _inputs_are_numbered,
     _names_are_usable,
     _types_are_inferred,
-    _sizes_are_bound,
     _nodes_are_interned,
 )
 

@@ -101,6 +101,14 @@ class KernelBuilder:
 
     # ---- structure
 
+    def fresh(self, dtype: np.dtype) -> k.Value:
+        """A value for a statement that is made elsewhere and appended here."""
+        return self._new(dtype, self.depth)
+
+    def append(self, statements: Sequence[k.Statement]) -> None:
+        """Statements made elsewhere, placed here as they are."""
+        self._scopes[-1].extend(statements)
+
     @contextmanager
     def loop(
         self,

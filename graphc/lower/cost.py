@@ -16,8 +16,8 @@ class KernelCost:
 
     `flops` counts additions; a division counts as 4 and an elementary function as 12 of them. `read` and
     `written` are bytes, each element counted once however often the kernel comes back to it: what must
-    cross the memory bus. Where the data decide how often a loop runs (`at_most`), flops
-    are an upper bound, which can be far away.
+    cross the memory bus. Where the data decide how often a loop runs, flops are an upper bound,
+    which can be far away (`at_most`), or those of one iteration (`at_least`).
     """
 
     name: str
@@ -27,6 +27,12 @@ class KernelCost:
     written: Dim
     double: bool  # the arithmetic is f64
     at_most: bool = False
+    at_least: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the sizes alone decide what is computed."""
+        return not (self.at_most or self.at_least)
 
     @property
     def moved(self) -> Dim:
@@ -36,7 +42,7 @@ class KernelCost:
     @property
     def intensity(self) -> float | None:
         """Flops per byte moved; None while a size or the flops are unknown."""
-        if isinstance(self.flops, int) and isinstance(self.moved, int) and self.moved and not self.at_most:
+        if isinstance(self.flops, int) and isinstance(self.moved, int) and self.moved and self.known:
             return self.flops / self.moved
         return None
 
@@ -62,6 +68,7 @@ def kernel_cost(kernel: k.Kernel) -> KernelCost:
         sum((_traffic(b, footprints) for b, footprints in count.written.items()), 0),
         count.double,
         count.at_most,
+        count.at_least,
     )
 
 
@@ -78,7 +85,7 @@ class _Count:
 
     def __init__(self) -> None:
         self.flops: Dim = 0
-        self.double = self.at_most = False
+        self.double = self.at_most = self.at_least = False
         self.operations: dict[str, None] = {}
         self.read: dict[k.Buffer, dict[k.Index, Dim]] = {}
         self.written: dict[k.Buffer, dict[k.Index, Dim]] = {}
@@ -98,6 +105,10 @@ class _Count:
             case k.Loop():
                 self._loop(s, extents)
             case k.If():
+                self.body(s.body, extents)
+            case k.While():
+                self.at_least = True
+                self.body(s.test, extents)
                 self.body(s.body, extents)
             case k.Matmul():
                 self._matmul(s, extents)

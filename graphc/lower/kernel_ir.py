@@ -181,6 +181,18 @@ class If:
     body: list[Statement] = field(default_factory=list)
 
 
+@dataclass(eq=False)
+class While:
+    """`test`, then `body`, again and again as long as `condition`, a scalar that `test` makes, holds.
+
+    Where `test` or `body` reports a run-time error, the loop ends: it might otherwise go on for ever.
+    """
+
+    test: list[Statement]
+    condition: Value
+    body: list[Statement]
+
+
 @dataclass(frozen=True, eq=False)
 class Operand:
     """A matrix in memory: element (i, j) at buffer[index + i · strides[0] + j · strides[1]]."""
@@ -207,7 +219,7 @@ class Matmul:
     body: list[Statement] = field(default_factory=list)
 
 
-Statement: TypeAlias = Constant | SizeOf | Let | Coordinate | Load | Store | Flag | Loop | If | Matmul
+Statement: TypeAlias = Constant | SizeOf | Let | Coordinate | Load | Store | Flag | Loop | If | While | Matmul
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +237,9 @@ def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statem
     """All statements of a body, outer before inner."""
     for statement in body:
         yield statement
-        if isinstance(statement, Loop | If | Matmul):
+        if isinstance(statement, While):
+            yield from statements(statement.test)
+        if isinstance(statement, Loop | If | While | Matmul):
             yield from statements(statement.body)
 
 

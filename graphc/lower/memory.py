@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
 
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 
 ALIGNMENT = 64
 PADDING = 64  # vector loads may touch a line beyond a buffer's end
+
+
+# A step of the program; a fraction is a moment within a step.
+Time: TypeAlias = int | Fraction
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,8 @@ class Plan:
         return ", ".join([f"{self.size} bytes", *places])
 
 
-def plan(lifetimes: Sequence[tuple[k.Buffer, int, int]]) -> Plan:
-    """A plan for buffers alive from step `first` to step `last`, both included.
+def plan(lifetimes: Sequence[tuple[k.Buffer, Time, Time]]) -> Plan:
+    """A plan for buffers alive from time `first` to time `last`, both included.
 
     Buffers of known size share memory when their lifetimes do not overlap (first fit, in order of
     size); those of symbolic size follow after them, sharing only with equal sizes.
@@ -33,7 +39,7 @@ def plan(lifetimes: Sequence[tuple[k.Buffer, int, int]]) -> Plan:
     fixed = [(b, f, l) for b, f, l in lifetimes if isinstance(b.size, int)]
     symbolic = [(b, f, l) for b, f, l in lifetimes if not isinstance(b.size, int)]
     offsets, end = _place_fixed(fixed)
-    slots: list[tuple[Dim, Dim, list[tuple[int, int]]]] = []
+    slots: list[tuple[Dim, Dim, list[tuple[Time, Time]]]] = []
     total: Dim = end
     for buffer, first, last in symbolic:
         size = _bytes(buffer)
@@ -57,8 +63,8 @@ def _bytes(buffer: k.Buffer) -> Dim:
     return aligned
 
 
-def _place_fixed(buffers: list[tuple[k.Buffer, int, int]]) -> tuple[dict[k.Buffer, Dim], int]:
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+def _place_fixed(buffers: list[tuple[k.Buffer, Time, Time]]) -> tuple[dict[k.Buffer, Dim], int]:
+    placed: list[tuple[int, int, Time, Time]] = []  # offset, end, first, last
     offsets: dict[k.Buffer, Dim] = {}
     largest_first = sorted(buffers, key=lambda item: (-_fixed_bytes(item[0]), item[1]))
     for buffer, first, last in largest_first:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.control.capture import close_over
+from graphc.control.regions import AbstractControl
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Builder, Graph, Node
 from graphc.ir.types import ArrayType
@@ -19,6 +21,7 @@ from graphc.ops import leaf, reduce
 from graphc.ops.base import AbstractElementwise, apply
 from graphc.ops.contract import Contract
 from graphc.ops.stop import StopGradient
+from graphc.passes.engine import with_regions
 from graphc.trace.context import Trace, tracing
 from graphc.trace.tracer import Tracer, record
 
@@ -86,7 +89,20 @@ def _expanded(trace: Trace, node: Node, args: tuple[Node, ...]) -> Node:
             return _first_position(values[0], op.axis, np.min).node
         case Contract() as op:
             return _product(op, *values).node
+        case AbstractControl() as op:
+            return _with_prepared_regions(trace, op, args, node.source)
     return trace.builder.add(node.op, *args, source=node.source)
+
+
+def _with_prepared_regions(
+    trace: Trace, op: AbstractControl, args: tuple[Node, ...], source: str | None
+) -> Node:
+    """The op with its regions prepared, and the arrays that they mention among its operands."""
+    closed, arrays = close_over(op)
+    lifted = tuple(trace.builder.add(array) for array in arrays)
+    place = op.captures_from
+    prepared = with_regions(closed, prepare)
+    return trace.builder.add(prepared, *args[:place], *lifted, *args[place:], source=source)
 
 
 def _first_position(x: Any, axis: int, extremum: Any) -> Tracer:

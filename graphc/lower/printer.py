@@ -78,6 +78,11 @@ class _Printer:
             case k.If():
                 yield f"{pad}if {s.condition}:"
                 yield from self.lines(s.body, depth + 1)
+            case k.While():
+                yield f"{pad}while:"
+                yield from self.lines(s.test, depth + 1)
+                yield f"{pad}{s.condition} holds:"
+                yield from self.lines(s.body, depth + 1)
             case k.Matmul():
                 yield from self._matmul(s, depth)
             case k.Loop():

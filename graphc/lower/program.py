@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
+from graphc.control.regions import AbstractControl
 from graphc.errors import CompilationError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Item, Node
@@ -14,17 +16,32 @@ from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.expressions import PointEvaluator
 from graphc.lower.fuse import Group, fuse
-from graphc.lower.memory import Plan, plan
+from graphc.lower.memory import Plan, Time, plan
 from graphc.lower.opaque import OPAQUE
 from graphc.lower.prepare import copy_outputs, prepare
 from graphc.lower.printer import format_kernel
 from graphc.lower.product import ProductScheduler
+from graphc.lower.regions import RegionLowering
 from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
 from graphc.lower.tasks import Task, tasks_of
-from graphc.lower.updates import ordered, updates_to_copy, write_after_read
+from graphc.lower.updates import Updates, ordered, plan_updates
 from graphc.lower.writer import ErrorTable, RuntimeCheck
 from graphc.ops import leaf
+
+
+@dataclass(frozen=True)
+class Body:
+    """Kernels in order, on buffers that have no place in memory yet.
+
+    `inputs` are those of the graph, then `constants`. `temporaries` live from one time to another.
+    """
+
+    kernels: tuple[k.Kernel, ...]
+    inputs: tuple[k.Buffer, ...]
+    outputs: tuple[k.Buffer, ...]
+    constants: tuple[leaf.Const, ...]
+    temporaries: tuple[tuple[k.Buffer, Time, Time], ...]
 
 
 @dataclass(frozen=True)
@@ -49,49 +66,59 @@ class LoweredProgram:
 
 def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProgram:
     """The kernels of `graph`. `donated` maps an output to the input whose memory it takes over."""
-    return _Lowering(prepare(graph), dict(donated or {})).run()
+    errors = ErrorTable()
+    graph = prepare(graph)
+    body = lower_body(graph, dict(donated or {}), errors)
+    guards = tuple((r.dim, errors.number("ShapeError", r.text())) for r in requirements(graph))
+    return LoweredProgram(
+        body.kernels,
+        body.inputs,
+        body.outputs,
+        body.constants,
+        plan(body.temporaries),
+        graph.symbols,
+        tuple(errors.checks),
+        guards,
+    )
+
+
+def lower_body(graph: Graph, donated: Mapping[int, int], errors: ErrorTable) -> Body:
+    """The kernels of a prepared graph, which may be a region of another one."""
+    return _Lowering(graph, donated, errors).run()
 
 
 class _Lowering:
     tasks: list[Task]
+    updates: Updates
 
-    def __init__(self, graph: Graph, donated: dict[int, int]) -> None:
+    def __init__(self, graph: Graph, donated: Mapping[int, int], errors: ErrorTable) -> None:
         self.donated = donated
-        self.errors = ErrorTable()
+        self.errors = errors
         self._analyse(graph)
-        copied = updates_to_copy(graph, self.tasks, donated)
+        copied = self.updates.copied
         if copied:
             self._analyse(copy_outputs(graph, copied), kept=[graph.outputs[i] for i in copied])
-        after = write_after_read(self.graph, self.tasks, donated)
+        after = self.updates.after
         self.tasks = ordered(self.tasks, after) if after else self.tasks
         self.groups = fuse(self.tasks, after)
         self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
         self.buffers: dict[Node, k.Buffer] = {}
-        self.temporaries: dict[k.Buffer, tuple[int, int]] = {}
+        self.temporaries: dict[k.Buffer, tuple[Time, Time]] = {}
 
-    def run(self) -> LoweredProgram:
+    def run(self) -> Body:
         inputs = tuple(
             self._named(n, f"in{i}", "input") for i, n in enumerate((*self.graph.inputs, *self.constants))
         )
         outputs = tuple(self._output(i, n, inputs) for i, n in enumerate(self.graph.outputs))
         self._intermediates()
         kernels = tuple(self._kernel(i, group) for i, group in enumerate(self.groups))
-        guards = tuple((r.dim, self.errors.number("ShapeError", r.text())) for r in requirements(self.graph))
-        arena = plan([(b, first, last) for b, (first, last) in self.temporaries.items()])
-        return LoweredProgram(
-            kernels,
-            inputs,
-            outputs,
-            tuple(n.op for n in self.constants if isinstance(n.op, leaf.Const)),
-            arena,
-            self.graph.symbols,
-            tuple(self.errors.checks),
-            guards,
-        )
+        constants = tuple(n.op for n in self.constants if isinstance(n.op, leaf.Const))
+        temporaries = tuple((b, first, last) for b, (first, last) in self.temporaries.items())
+        return Body(kernels, inputs, outputs, constants, temporaries)
 
     def _tasks(self) -> list[Task]:
         points = PointEvaluator(self.stored)
-        sources = (leaf.Input, leaf.Const, Item)
+        sources = (leaf.Input, leaf.Const, leaf.Unset, Item)
         return [
             t for n in self.nodes if n in self.stored and not _is(n, sources) for t in tasks_of(n, points)
         ]
@@ -102,19 +129,24 @@ class _Lowering:
         self.nodes = list(graph)
         self.stored = choose_stored(graph, kept)
         self.tasks = self._tasks()
+        self.updates = plan_updates(graph, self.tasks, self.donated)
 
     # ---- buffers
 
     def _named(self, node: Node, name: str, space: k.Space) -> k.Buffer:
+        """Memory for a value, and for those that it is made from in place."""
         type_ = node.array_type
-        buffer = self.buffers[node] = k.Buffer(name, type_.dtype, type_.size, space)
+        buffer = k.Buffer(name, type_.dtype, type_.size, space)
+        for value in self.updates.chain(node):
+            self.buffers[value] = buffer
         return buffer
 
     def _output(self, index: int, node: Node, inputs: tuple[k.Buffer, ...]) -> k.Buffer:
-        if index in self.donated:
-            self.buffers[node] = inputs[self.donated[index]]
-            return self.buffers[node]
-        return self._named(node, f"out{index}", "output")
+        if index not in self.donated:
+            return self._named(node, f"out{index}", "output")
+        for value in self.updates.chain(node):
+            self.buffers[value] = inputs[self.donated[index]]
+        return self.buffers[node]
 
     def _intermediates(self) -> None:
         """Arena buffers for values that pass from one kernel to another."""
@@ -124,23 +156,32 @@ class _Lowering:
             for task in group.tasks:
                 made.setdefault(task.node, []).append(step)
                 for node in task.nodes_read:
-                    source = node.args[0] if isinstance(node.op, Item) else node
-                    last[source] = step
-        for node, parts in made.items():
-            if isinstance(node.type, TupleType):
-                continue
-            first = parts[0]
-            end = last.get(node, first)
-            is_opaque = self.groups[first].kind == "opaque"
-            terminal = self.groups[first].made[node].level == "terminal"
-            if node not in self.buffers and (end > first or len(parts) > 1 or is_opaque or terminal):
-                self._temporary(node, first, max(end, *parts))
+                    last[node] = step
+        changed = set(self.updates.bases.values())
         for node in self.nodes:
-            if isinstance(node.op, Item) and node not in self.buffers:
-                (first,) = made[node.args[0]]
-                self._temporary(node, first, last.get(node.args[0], first))
+            steps = made.get(node.args[0] if isinstance(node.op, Item) else node)
+            if node in self.buffers or node in changed or isinstance(node.type, TupleType):
+                continue
+            if steps is not None and self._needs_memory(node, steps, last.get(node, steps[0])):
+                times = [t for v in self.updates.chain(node) for t in self._life(v, made, last)]
+                self._temporary(node, min(times), max(times))
+            elif isinstance(node.op, leaf.Unset) and node in last:
+                self._temporary(node, last[node], last[node])
 
-    def _temporary(self, node: Node, first: int, last: int) -> None:
+    def _needs_memory(self, node: Node, steps: list[int], end: int) -> bool:
+        """Whether a value made in these steps is ever read back."""
+        first = steps[0]
+        if isinstance(node.op, Item) or end > first or len(steps) > 1:
+            return True
+        group = self.groups[first]
+        return group.kind == "opaque" or group.made[node].level == "terminal"
+
+    def _life(self, node: Node, made: Mapping[Node, list[int]], last: Mapping[Node, int]) -> list[int]:
+        """The steps that write or read the memory of a value."""
+        steps = made.get(node.args[0] if isinstance(node.op, Item) else node, [])
+        return [*steps, *([last[node]] if node in last else [])]
+
+    def _temporary(self, node: Node, first: Time, last: Time) -> None:
         buffer = self._named(node, f"t{len(self.temporaries)}", "arena")
         self.temporaries[buffer] = (first, last)
 
@@ -155,23 +196,34 @@ class _Lowering:
             case "product":
                 body, scratch = ProductScheduler(group, self.buffers, self.errors).build(), []
             case "opaque":
-                body, scratch = self._opaque(group.tasks[0])
+                body, scratch = self._opaque(group.tasks[0], step)
         for buffer in scratch:
             self.temporaries[buffer] = (step, step)
         buffers, _ = k.buffers_of(body)
         return k.Kernel(f"k{step}", buffers, self.graph.symbols, tuple(body))
 
-    def _opaque(self, task: Task) -> tuple[list[k.Statement], list[k.Buffer]]:
+    def _opaque(self, task: Task, step: int) -> tuple[list[k.Statement], list[k.Buffer]]:
         node = task.node
+        builder = KernelBuilder()
+        results = self._results(node, step)
+        if isinstance(node.op, AbstractControl):
+            region = RegionLowering(builder, node, self.buffers, results, self.errors, lower_body)
+            region.write()
+            self._adopt(region.temporaries, step)
+            return builder.body, []
         emit = OPAQUE.get(type(node.op))
         if emit is None:
             raise CompilationError(f"the native backends have no kernel for {node.op.name}")
-        builder = KernelBuilder()
         inputs = [self.buffers[a] for a in node.args]
-        scratch = emit(builder, node, inputs, self._results(node), self.errors)
-        return builder.body, scratch
+        return builder.body, emit(builder, node, inputs, results, self.errors)
 
-    def _results(self, node: Node) -> list[k.Buffer]:
+    def _adopt(self, inner: Sequence[tuple[k.Buffer, Time, Time]], step: int) -> None:
+        """The temporaries of a region live during this step, one after the other as their times say."""
+        end = 1 + max((last for _, _, last in inner), default=0)
+        for buffer, first, last in inner:
+            self.temporaries[buffer] = (step + Fraction(first) / (2 * end), step + Fraction(last) / (2 * end))
+
+    def _results(self, node: Node, step: int) -> list[k.Buffer]:
         if not isinstance(node.type, TupleType):
             return [self.buffers[node]]
         items = {
@@ -179,7 +231,6 @@ class _Lowering:
         }
         for index, type_ in enumerate(node.type.elements):
             if index not in items:
-                step = next(s for s, g in enumerate(self.groups) if g.tasks[0].node is node)
                 items[index] = k.Buffer(f"u{len(self.temporaries)}", type_.dtype, type_.size, "arena")
                 self.temporaries[items[index]] = (step, step)
         return [items[i] for i in range(len(node.type.elements))]

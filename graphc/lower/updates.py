@@ -1,46 +1,154 @@
-"""Updates in place: an output that takes over an input's memory is written after every read of it."""
+"""Updates in place: values that are made in the memory of others, once nothing reads those any more.
+
+Two kinds: an output that takes over the memory of a donated input, and the result of an op that changes a
+few elements of an operand, or starts a loop from it, in that operand's own memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from graphc.control.scan import Scan
+from graphc.control.while_loop import While
 from graphc.errors import VerificationError
 from graphc.ir.graph import Graph, Item, Node
-from graphc.lower.tasks import Pointwise, Task
+from graphc.lower.tasks import Opaque, Pointwise, Task
+from graphc.ops import leaf
+from graphc.ops.gather import ScatterAdd, ScatterSet
 
 # Task -> tasks whose kernels must have ended before its own begins.
 After: TypeAlias = dict[Task, list[Task]]
 
 
-def updates_to_copy(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int]) -> list[int]:
-    """The donated outputs that need memory of their own first, to be copied at the end.
+@dataclass(frozen=True)
+class Updates:
+    """Which values are made where another one was.
 
-    Those that read the input at other points than they write, that a reader of the input needs, or that
-    wait for each other in a circle.
+    `bases` maps a value to the one whose memory it takes over. `copied` numbers the donated outputs that
+    need memory of their own first, to be copied at the end.
     """
+
+    bases: dict[Node, Node]
+    copied: tuple[int, ...]
+    after: After
+
+    def chain(self, node: Node) -> Iterator[Node]:
+        """`node` and what was in its memory before, the last first."""
+        return _chain(node, self.bases)
+
+
+def plan_updates(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int]) -> Updates:
+    """The updates in place that some order of the tasks allows. `donated` maps outputs to inputs.
+
+    A donated output is copied at the end if it reads the input at other points than it writes, if a reader
+    of the input needs it, or if such outputs wait for each other in a circle.
+    """
+    bases = _bases(graph, tasks)
     direct: dict[int, int] = {}
     copied: list[int] = []
     for output, source in donated.items():
         old, new = graph.inputs[source], graph.outputs[output]
-        writers = [t for t in tasks if t.node is new]
         candidate = {**direct, output: source}
-        if _same_points(writers, old) and order(tasks, write_after_read(graph, tasks, candidate)) is not None:
-            direct = candidate
+        longer = _with_input(bases, tasks, new, old)
+        after = write_after_read(graph, tasks, candidate, longer)
+        if _is_local(tasks, longer, new, old) and order(tasks, after) is not None:
+            direct, bases = candidate, longer
         else:
             copied.append(output)
-    return copied
+    return Updates(bases, tuple(copied), write_after_read(graph, tasks, direct, bases))
 
 
-def write_after_read(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int]) -> After:
-    """For each task that updates an input in place, the other tasks that read the input."""
+def write_after_read(
+    graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int], bases: Mapping[Node, Node]
+) -> After:
+    """For each task that overwrites a value, the other tasks that read the value."""
     after: After = {}
+    for result, base in bases.items():
+        _add_readers(after, tasks, [_owner(result)], base)
     for output, source in donated.items():
-        old, new = graph.inputs[source], graph.outputs[output]
-        readers = [t for t in tasks if old in t.nodes_read and t.node is not new]
-        for writer in (t for t in tasks if t.node is new):
-            after.setdefault(writer, []).extend(readers)
+        makers = [_owner(n) for n in _chain(graph.outputs[output], bases)]
+        _add_readers(after, tasks, makers, graph.inputs[source])
     return after
+
+
+def _add_readers(after: After, tasks: Sequence[Task], makers: Sequence[Node], old: Node) -> None:
+    writers = [t for t in tasks if t.node in makers]
+    readers = [t for t in tasks if old in t.nodes_read and t.node not in makers]
+    if readers:
+        for writer in writers:
+            after.setdefault(writer, []).extend(readers)
+
+
+def _bases(graph: Graph, tasks: Sequence[Task]) -> dict[Node, Node]:
+    """For values that an op makes by changing an operand, that operand, if it is not needed any more."""
+    bases: dict[Node, Node] = {}
+    makers = {t.node for t in tasks}
+    results = {(n.args[0], n.op.index): n for n in graph if isinstance(n.op, Item)}
+    for task in tasks:
+        for operand, index in _changed(task):
+            node = task.node
+            base = node.args[operand]
+            result = node if not isinstance(node.op, Scan | While) else results.get((node, index))
+            taken = base in bases.values() or base in graph.outputs or node.args.count(base) > 1
+            made_here = _owner(base) in makers or isinstance(base.op, leaf.Unset)
+            if result is None or taken or not made_here:
+                continue
+            candidate = {**bases, result: base}
+            after = write_after_read(graph, tasks, {}, candidate)
+            if not after or order(tasks, after) is not None:
+                bases = candidate
+    return bases
+
+
+def _changed(task: Task) -> tuple[tuple[int, int], ...]:
+    """(operand, result) pairs of an op whose result may be made in the operand's memory."""
+    match task.node.op:
+        case ScatterAdd() | ScatterSet() if isinstance(task, Opaque):
+            return ((0, 0),)
+        case Scan() as op:
+            return tuple((op.captured + i, i) for i in range(op.carried))
+        case While() as op:
+            return tuple((i, i - op.captured) for i in range(op.captured, len(task.node.args)))
+    return ()
+
+
+def _with_input(bases: Mapping[Node, Node], tasks: Sequence[Task], new: Node, old: Node) -> dict[Node, Node]:
+    """`bases`, with `old` below the chain of `new` where the op at its end changes `old` itself."""
+    *_, end = _chain(new, bases)
+    owner = _owner(end)
+    for task in tasks:
+        if task.node is owner:
+            for operand, index in _changed(task):
+                same = not isinstance(end.op, Item) or end.op.index == index
+                if same and owner.args[operand] is old and owner.args.count(old) == 1:
+                    return {**bases, end: old}
+    return dict(bases)
+
+
+def _is_local(tasks: Sequence[Task], bases: Mapping[Node, Node], new: Node, old: Node) -> bool:
+    """Whether nothing that writes the memory of `new` reads `old` at another point than it writes."""
+    makers = {_owner(n): n for n in _chain(new, bases)}
+    for task in tasks:
+        if task.node not in makers or old not in task.nodes_read:
+            continue
+        if bases.get(makers[task.node]) is old:
+            continue
+        local = isinstance(task, Pointwise) and all(
+            r.offset == task.target and r.guard is None for r in task.reads if r.node is old
+        )
+        if not local or makers[task.node] in bases:
+            return False
+    return True
+
+
+def _chain(node: Node, bases: Mapping[Node, Node]) -> Iterator[Node]:
+    """`node`, what it is made from in place, and so on; an input at the end is left out."""
+    yield node
+    while node in bases and not isinstance(bases[node].op, leaf.Input):
+        node = bases[node]
+        yield node
 
 
 def ordered(tasks: Sequence[Task], after: After) -> list[Task]:
@@ -84,15 +192,6 @@ def _visit(task: Task, by_node: Mapping[Node, list[Task]], after: After, done: d
         open_.add(current)
         stack += missing
     return True
-
-
-def _same_points(writers: Sequence[Task], old: Node) -> bool:
-    """Whether each point of the new value reads the old one at that point only."""
-    return all(
-        isinstance(t, Pointwise)
-        and all(r.offset == t.target and r.guard is None for r in t.reads if r.node is old)
-        for t in writers
-    )
 
 
 def _owner(node: Node) -> Node:

@@ -90,6 +90,25 @@ class Iota(AbstractOp):
 
 
 @register
+class Unset(AbstractOp):
+    """Memory whose elements mean nothing until they are written; zeros in NumPy."""
+
+    type: ArrayType
+
+    name: ClassVar[str] = "unset"
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        return self.type
+
+    def evaluate(self, *args: Any) -> Any:
+        shape: Any = self.type.shape
+        return np.zeros(shape, self.type.dtype)
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        return ()
+
+
+@register
 class Size(AbstractOp):
     """A size as a number: the value of a symbolic dimension, i64."""
 

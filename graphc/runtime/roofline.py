@@ -72,11 +72,11 @@ class Cost:
         for c in self.kernels:
             operations = " ".join(c.operations)
             times = _time(self.seconds_of(c))
-            flops = "≤ " * c.at_most + _number(c.flops)
+            flops = _bound((c,)) + _number(c.flops)
             rows.append((c.name, flops, _number(c.moved), _ratio(c.intensity), times, operations))
         if len(self.kernels) > 1:
             total = (
-                "≤ " * any(c.at_most for c in self.kernels) + _number(self.flops),
+                _bound(self.kernels) + _number(self.flops),
                 _number(self.moved),
                 "",
                 _time(self.seconds),
@@ -94,6 +94,12 @@ class Cost:
             f"one core: {l.gflops_f32:.0f} GFLOP/s f32, {l.gflops_f64:.0f} f64; "
             f"memory {l.memory_bandwidth:.0f} GB/s, first cache {l.l1_bandwidth:.0f} ({how})"
         )
+
+
+def _bound(kernels: Sequence[KernelCost]) -> str:
+    """What the flops of these kernels are a bound of, in front of the number."""
+    most, least = any(c.at_most for c in kernels), any(c.at_least for c in kernels)
+    return "about " if most and least else "≤ " if most else "≥ " if least else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -22,10 +22,14 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 @dataclass(frozen=True)
 class Abstract:
-    """The type of one argument: an array, or a Python scalar where `weak` is float, int or bool."""
+    """The type of one argument: an array, or a Python scalar where `weak` is float, int or bool.
+
+    An array that is `owned` is the function's own to write to: nobody else sees its memory.
+    """
 
     type: ArrayType
     weak: Weak = None
+    owned: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ def trace(
 ) -> Traced:
     """Records `function`, which takes one value per argument and returns a flat sequence of values."""
     with tracing() as context:
-        stand_ins = [Tracer(context, context.new_input(a.type), a.weak, ARGUMENT) for a in arguments]
+        stand_ins = [
+            Tracer(context, context.new_input(a.type), a.weak, None if a.owned else ARGUMENT)
+            for a in arguments
+        ]
         results = list(_run(function, stand_ins))
         nodes = tuple(lift(context, result) for result in results)
         abstract = tuple(Abstract(n.array_type, _weak(r)) for n, r in zip(nodes, results, strict=True))

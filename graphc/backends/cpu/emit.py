@@ -65,6 +65,8 @@ class KernelEmitter(Memory):
                 self._flag(s)
             case k.If():
                 code.when(values[s.condition], lambda: self.emit(s.body))
+            case k.While():
+                self._while(s)
             case k.Matmul():
                 emit_product(self, s)
             case k.Loop(kind="parallel"):
@@ -155,6 +157,20 @@ class KernelEmitter(Memory):
             values[f.result] = value
         for c, value in zip(s.carries, results[len(s.folds) :], strict=True):
             values[c.result] = value
+
+    def _while(self, s: k.While) -> None:
+        """The test at the head of the loop, the body behind a branch."""
+
+        def test() -> ir.Value:
+            self.emit(s.test)
+            holds = self.frame.values[s.condition]
+            if not any(isinstance(x, k.Flag) for x in k.statements([s])):
+                return holds
+            assert self.frame.status is not None
+            fine = self.code.compare("==", self.code.load(self.frame.status, I64), i64(0))
+            return self.code.b.and_(holds, fine)
+
+        self.code.repeat(test, lambda: self.emit(s.body))
 
     def fold(self, f: k.Fold, so_far: ir.Value, value: ir.Value) -> ir.Value:
         """so_far ∘ value; float sums may be reassociated by the order the loops fix."""

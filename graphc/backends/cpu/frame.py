@@ -44,7 +44,8 @@ class Capture:
         self.frame = frame
         self.pointers = [b for b in frame.pointers if b in used or b in extra]
         self.sizes = list(frame.sizes)
-        self.axes = list(frame.axes)
+        loops = axes_used(body)
+        self.axes = [a for a in frame.axes if a in loops]
         needed = values_used(body)
         self.values = [v for v in frame.values if v in needed]
 
@@ -90,6 +91,20 @@ def _widened(code: Code, value: ir.Value) -> ir.Value:
     return code.b.zext(value, I8) if value.type == I1 else value
 
 
+def axes_used(body: Sequence[k.Statement]) -> set[k.Axis]:
+    """The loop variables that occur in the statements of a body."""
+    used: set[k.Axis] = set()
+    for s in k.statements(list(body)):
+        match s:
+            case k.Coordinate() | k.Load() | k.Store():
+                used.update(a for a, _ in s.index.terms)
+            case k.Loop(part_of=k.Axis() as task):
+                used.add(task)
+            case k.Matmul():
+                used.update(a for o in (s.left, s.right) for a, _ in o.index.terms)
+    return used
+
+
 def values_used(body: Sequence[k.Statement]) -> set[k.Value]:
     """The values that statements of a body take as operands."""
     used: set[k.Value] = set()
@@ -106,7 +121,7 @@ def values_used(body: Sequence[k.Statement]) -> set[k.Value]:
                 used.update([s.guard] if s.guard else [])
             case k.Coordinate():
                 used.update(v for v, _ in s.index.dynamic)
-            case k.Flag() | k.If():
+            case k.Flag() | k.If() | k.While():
                 used.add(s.condition)
             case k.Loop():
                 used.update(f.value for f in s.folds)

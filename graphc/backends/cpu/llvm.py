@@ -374,6 +374,19 @@ class Code:
             merged.append(phi)
         return merged
 
+    def repeat(self, test: Callable[[], ir.Value], body: Callable[[], None]) -> None:
+        """Runs `body` as long as `test`, asked before each time, gives true."""
+        head = self.function.append_basic_block("while")
+        inside = self.function.append_basic_block("while.body")
+        done = self.function.append_basic_block("while.end")
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        self.b.cbranch(test(), inside, done)
+        self.b.position_at_end(inside)
+        body()
+        self.b.branch(head)
+        self.b.position_at_end(done)
+
     def when(self, condition: ir.Value, body: Callable[[], None]) -> None:
         """Runs `body` where the i1 `condition` holds."""
         then = self.function.append_basic_block("then")

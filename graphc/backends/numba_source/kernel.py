@@ -96,6 +96,8 @@ class _Printer:
                 self._block(f"if {s.condition}:", after=[f"status[0] = {s.error}"])
             case k.If():
                 self._block(f"if {s.condition}:", s.body)
+            case k.While():
+                self._while(s)
             case k.Matmul():
                 self._matmul(s)
             case k.Loop():
@@ -174,6 +176,15 @@ class _Printer:
         for c in s.carries:
             self._line(f"{c.result} = {c.current}")
         self.names.release(variable)
+
+    def _while(self, s: k.While) -> None:
+        checked = any(isinstance(x, k.Flag) for x in k.statements([s]))
+        self._line("while True:")
+        self._indent += 1
+        self.body(s.test)
+        self._block(f"if not {s.condition}{' or status[0]' * checked}:", after=["break"])
+        self.body(s.body)
+        self._indent -= 1
 
     def _combined(self, f: k.Fold) -> str:
         dtype = f.result.dtype

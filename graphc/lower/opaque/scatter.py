@@ -1,4 +1,7 @@
-"""Kernels of scatter_add and scatter_set: a copy of the base, then one update after the other."""
+"""Kernels of scatter_add and scatter_set: a copy of the base, then one update after the other.
+
+Where the base is not needed any more, the result is made in its memory and nothing is copied.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ def scatter(
     shape = node.array_type.shape
     points = product(node.args[2].array_type.shape)
     y = code.result(results[0], (product(shape),))
-    _copy(code, code.operand(operands[0], (product(shape),)), y, product(shape))
+    if operands[0] is not results[0]:
+        _copy(code, code.operand(operands[0], (product(shape),)), y, product(shape))
     rest = _rest(shape, op.axes)
     updates = code.operand(operands[1], (points, *(g.size for g in rest)))
     with code.loop(points, name="s") as s:
