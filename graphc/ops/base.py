@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
@@ -72,6 +72,14 @@ def apply(op: AbstractOp, *args: Any) -> Any:
     return op.evaluate(*args)
 
 
+def every_example(size: Dim, batched: Sequence[bool], args: Sequence[Any]) -> tuple[Any, ...]:
+    """Operands of a batch rule, those that all examples share repeated along a new axis 0."""
+    return tuple(
+        x if marked else np.broadcast_to(x, (size, *x.shape))  # type: ignore[arg-type]
+        for x, marked in zip(args, batched, strict=True)
+    )
+
+
 class AbstractElementwise(AbstractOp):
     """Result element i depends on operand elements i only. Operand shapes are equal.
 
@@ -126,6 +134,9 @@ class AbstractElementwise(AbstractOp):
 
         return contributions(self.name, g, y, args)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *every_example(size, batched, args))
+
 
 @dataclass(frozen=True)
 class AbstractReduction(AbstractOp):
@@ -146,6 +157,9 @@ class AbstractReduction(AbstractOp):
     def result_dtype(self, dtype: np.dtype) -> np.dtype:
         """Reductions keep their operand's dtype: the tracer casts first where NumPy accumulates wider."""
         return dtype
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(replace(self, axes=tuple(axis + 1 for axis in self.axes)), *args)
 
 
 Rule = Callable[..., Any]

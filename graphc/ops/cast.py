@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import register
+from graphc.ops.base import apply, register
 
 
 @register
@@ -29,3 +30,6 @@ class Cast(AbstractOp):
         (x,) = args
         differentiable = x.dtype.kind == "f" and self.dtype.kind == "f"
         return (g.astype(x.dtype) if differentiable else None,)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)

@@ -55,3 +55,12 @@ class Contract(AbstractOp):
             apply(Contract(self.out, self.right, self.left), g, b),
             apply(Contract(self.out, self.left, self.right), g, a),
         )
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        """One larger product: the examples are an axis more of the operands that have them, never a loop."""
+        example = max((*self.left, *self.right), default=-1) + 1
+        left, right = (
+            (example, *labels) if marked else labels
+            for marked, labels in zip(batched, (self.left, self.right), strict=True)
+        )
+        return apply(Contract(left, right, (example, *self.out)), *args)

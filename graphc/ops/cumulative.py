@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, register
+from graphc.ops.base import apply, every_example, register
 
 
+@dataclass(frozen=True)
 class _Cumulative(AbstractOp):
     axis: int
+    reverse: bool = False
 
     def infer(self, *args: ArrayType) -> ArrayType:
         (x,) = args
         if not 0 <= self.axis < x.ndim:
             raise ShapeError(f"{self.name} along axis {self.axis} of {x}")
         return x
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(type(self)(self.axis + 1, self.reverse), *args)
 
 
 @register
@@ -115,3 +122,6 @@ class LinearRecurrence(AbstractOp):
         inner = previous[(*lead, slice(1, None) if not self.reverse else slice(None, -1))]
         parts = [edge, inner] if not self.reverse else [inner, edge]
         return (h * np.concatenate(parts, self.axis), h)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(LinearRecurrence(self.axis + 1, self.reverse), *every_example(size, batched, args))

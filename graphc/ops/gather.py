@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, register
+from graphc.ops.base import AbstractTraced, apply, every_example, register
+from graphc.ops.leaf import Iota
 
 
 @register
@@ -40,6 +42,16 @@ class Gather(AbstractOp):
         zeros = np.zeros_like(x)
         return (apply(ScatterAdd(self.axes), zeros, g, *indices), *(None for _ in indices))
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        x, *indices = args
+        axes = tuple(axis + 1 for axis in self.axes)
+        if not any(batched[1:]):
+            return np.moveaxis(apply(Gather(axes), x, *indices), len(indices[0].shape), 0)
+        own = every_example(size, batched[1:], indices)
+        if not batched[0]:
+            return apply(self, x, *own)
+        return apply(Gather((0, *axes)), x, example_numbers(own[0]), *own)
+
 
 @register
 class ScatterAdd(AbstractOp):
@@ -64,6 +76,9 @@ class ScatterAdd(AbstractOp):
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         _, _, *indices = args
         return (g, apply(Gather(self.axes), g, *indices), *(None for _ in indices))
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return _batched_scatter(ScatterAdd, self.axes, size, batched, args)
 
 
 @register
@@ -98,6 +113,32 @@ class ScatterSet(AbstractOp):
         keep = np.reshape(winner, shape + (1,) * (len(updates.shape) - len(shape)))
         wrote = apply(Gather(self.axes), g, *indices)
         return (cleared, np.where(keep, wrote, np.zeros_like(wrote)), *(None for _ in indices))
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return _batched_scatter(ScatterSet, self.axes, size, batched, args)
+
+
+def _batched_scatter(
+    kind: type[ScatterAdd] | type[ScatterSet],
+    axes: tuple[int, ...],
+    size: Dim,
+    batched: tuple[bool, ...],
+    args: tuple[Any, ...],
+) -> Any:
+    """Updates at positions that all examples share, or at the number of the example and its own positions."""
+    x, updates = every_example(size, batched[:2], args[:2])
+    indices = args[2:]
+    later = tuple(axis + 1 for axis in axes)
+    if not any(batched[2:]):
+        return apply(kind(later), x, np.moveaxis(updates, 0, len(indices[0].shape)), *indices)
+    own = every_example(size, batched[2:], indices)
+    return apply(kind((0, *later)), x, updates, example_numbers(own[0]), *own)
+
+
+def example_numbers(like: Any) -> Any:
+    """For each element of `like`, its place along axis 0, i64."""
+    op = Iota(np.dtype(np.int64), tuple(like.shape), 0)
+    return like.apply(op, ()) if isinstance(like, AbstractTraced) else op.evaluate()
 
 
 def check_indices(name: str, x: ArrayType, axes: tuple[int, ...], indices: list[ArrayType]) -> None:

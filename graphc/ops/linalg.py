@@ -6,6 +6,7 @@ for QR, Townsend (2016) for the SVD.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType, TupleType
-from graphc.ops.base import apply, register
+from graphc.ops.base import apply, every_example, register
 
 
 def _matrix(name: str, a: ArrayType, square: bool = False) -> tuple[Dim, Dim]:
@@ -33,14 +34,16 @@ def _each(function: Any, *arrays: Any) -> Any:
     """function of every matrix of a batch, stacked; leading shapes are equal."""
     lead = arrays[0].shape[:-2]
     results = [function(*(a[place] for a in arrays)) for place in np.ndindex(*lead)]
-    if isinstance(results[0], tuple):
-        return tuple(_stack(parts, lead) for parts in zip(*results, strict=True))
-    return _stack(results, lead)
+    # Without a matrix, one of ones tells the shapes and dtypes of what there is none of.
+    samples = results or [function(*(np.ones(a.shape[-2:], a.dtype) for a in arrays))]
+    if isinstance(samples[0], tuple):
+        return tuple(_stack(parts, lead) for parts in zip(*samples, strict=True))
+    return _stack(samples, lead)
 
 
 def _stack(parts: Any, lead: tuple[int, ...]) -> Any:
-    stacked = np.stack(parts)
-    return stacked.reshape(lead + stacked.shape[1:])
+    count = math.prod(lead)
+    return np.stack(parts)[:count].reshape(lead + np.shape(parts[0]))
 
 
 def _t(x: Any) -> Any:
@@ -72,6 +75,9 @@ class Cholesky(AbstractOp):
         left = apply(TriangularSolve(True, True, False), y, middle)
         s = _t(apply(TriangularSolve(True, True, False), y, _t(left)))
         return (0.5 * (s + _t(s)),)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)
 
 
 @register
@@ -119,6 +125,15 @@ class TriangularSolve(AbstractOp):
         k = 1 if self.unit_diagonal else 0
         return (np.tril(of_t, -k) if self.lower else np.triu(of_t, k), of_b)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        if batched[0]:
+            return apply(self, *every_example(size, batched, args))
+        # One matrix for all examples: their right-hand sides are columns of one solve.
+        t, b = args
+        *lead, n, k = b.shape[1:]
+        wide = np.reshape(np.moveaxis(b, 0, -2), (*lead, n, size * k))
+        return np.moveaxis(np.reshape(apply(self, t, wide), (*lead, n, size, k)), -2, 0)
+
 
 @register
 class LU(AbstractOp):
@@ -146,6 +161,9 @@ class LU(AbstractOp):
         left = apply(TriangularSolve(True, True, True), packed, middle)
         right = _t(apply(TriangularSolve(False, False, False), packed, _t(left)))
         return (np.take_along_axis(right, np.argsort(rows, axis=-1)[..., None], axis=-2),)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)
 
 
 def _factor(a: Any) -> tuple[Any, Any]:
@@ -191,6 +209,9 @@ class Eigh(AbstractOp):
         full = v @ inner @ _t(v)
         return (0.5 * (full + _t(full)),)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)
+
 
 @register
 class QR(AbstractOp):
@@ -222,6 +243,9 @@ class QR(AbstractOp):
         of_v = of_r[..., n:]
         of_x = _qr_cotangent(q, r[..., :n], of_q + rest @ _t(of_v), of_r[..., :n])
         return (np.concatenate([of_x, q @ of_v], axis=-1),)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)
 
 
 def _qr_cotangent(q: Any, r: Any, of_q: Any, of_r: Any) -> Any:
@@ -272,6 +296,9 @@ class SVD(AbstractOp):
         elif n != m:
             total = total + u @ _t((of_v - v @ (_t(v) @ of_v)) * inverse)
         return (total,)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)
 
 
 def _reciprocal(x: Any) -> Any:

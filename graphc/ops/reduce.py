@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import AbstractReduction, register
+from graphc.ops.base import AbstractReduction, apply, register
 
 
 def spread(g: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
@@ -155,6 +156,7 @@ class Any_(_Logical):
         return np.any(args[0], axis=self.axes)
 
 
+@dataclass(frozen=True)
 class _ArgExtremum(AbstractOp):
     axis: int
 
@@ -169,6 +171,9 @@ class _ArgExtremum(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (None,)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(type(self)(self.axis + 1), *args)
 
 
 @register

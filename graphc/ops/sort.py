@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, register
+from graphc.ops.base import apply, every_example, register
 
 
+@dataclass(frozen=True)
 class _Sorting(AbstractOp):
     axis: int
 
@@ -23,6 +26,9 @@ class _Sorting(AbstractOp):
 
     def result_dtype(self, dtype: np.dtype) -> np.dtype:
         return dtype
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(type(self)(self.axis + 1), *args)
 
 
 @register
@@ -62,7 +68,10 @@ class ArgSort(_Sorting):
 
 @register
 class SearchSorted(AbstractOp):
-    """How many elements of the ascending vector are below each value; with `right`, not above it."""
+    """How many elements of the ascending vector are below each value; with `right`, not above it.
+
+    Vectors may stand along the last axis of a batch, whose axes then lead in the values too.
+    """
 
     right: bool
 
@@ -70,13 +79,22 @@ class SearchSorted(AbstractOp):
 
     def infer(self, *args: ArrayType) -> ArrayType:
         ascending, values = args
-        if ascending.ndim != 1 or ascending.dtype != values.dtype:
+        lead = ascending.shape[:-1]
+        if not ascending.ndim or values.shape[: len(lead)] != lead or ascending.dtype != values.dtype:
             raise ShapeError(f"{self.name} of {values} in {ascending}")
         return values.with_dtype(np.dtype(np.int64))
 
     def evaluate(self, *args: Any) -> Any:
-        ascending, values = args
-        return np.asarray(np.searchsorted(ascending, values, "right" if self.right else "left"))
+        ascending, values = (np.asarray(x) for x in args)
+        y = np.empty(values.shape, np.int64)
+        for place in np.ndindex(*ascending.shape[:-1]):
+            y[place] = np.searchsorted(ascending[place], values[place], "right" if self.right else "left")
+        return y
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (None, None)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        if len(args[0].shape) == 1:  # one vector for all examples
+            return apply(self, *args)
+        return apply(self, *every_example(size, batched, args))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import register
+from graphc.ops.base import apply, register
 
 
 @register
@@ -23,3 +24,6 @@ class StopGradient(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (None,)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(self, *args)

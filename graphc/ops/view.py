@@ -10,7 +10,7 @@ from graphc.errors import ShapeError
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, register
+from graphc.ops.base import apply, every_example, register
 
 
 @register
@@ -38,6 +38,12 @@ class BroadcastTo(AbstractOp):
         stretched = tuple(lead + i for i, n in enumerate(x.shape) if n == 1 and self.shape[lead + i] != 1)
         return (np.reshape(np.sum(g, axis=(*range(lead), *stretched)), x.shape),)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        (x,) = args
+        lead = len(self.shape) - (len(x.shape) - 1)
+        apart = apply(Reshape((size, *(1,) * lead, *x.shape[1:])), x) if lead else x
+        return apply(BroadcastTo((size, *self.shape)), apart)
+
 
 @register
 class Reshape(AbstractOp):
@@ -59,6 +65,9 @@ class Reshape(AbstractOp):
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (np.reshape(g, args[0].shape),)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Reshape((size, *self.shape)), *args)
+
 
 @register
 class Transpose(AbstractOp):
@@ -79,6 +88,9 @@ class Transpose(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (np.transpose(g, tuple(self.axes.index(i) for i in range(len(self.axes)))),)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Transpose((0, *(axis + 1 for axis in self.axes))), *args)
 
 
 @register
@@ -113,6 +125,9 @@ class Slice(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (apply(Pad(self.start, tuple(args[0].shape), self.step), g),)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Slice((0, *self.start), (size, *self.shape), (1, *self.step)), *args)
 
 
 def inside(
@@ -157,6 +172,9 @@ class Pad(AbstractOp):
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return (apply(Slice(self.start, tuple(args[0].shape), self.step), g),)
 
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Pad((0, *self.start), (size, *self.shape), (1, *self.step)), *args)
+
 
 @register
 class Concatenate(AbstractOp):
@@ -188,3 +206,6 @@ class Concatenate(AbstractOp):
             parts.append(apply(Slice(tuple(start), tuple(x.shape), (1,) * len(x.shape)), g))
             offset = offset + x.shape[self.axis]
         return tuple(parts)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Concatenate(self.axis + 1), *every_example(size, batched, args))

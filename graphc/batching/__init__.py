@@ -1,0 +1,1 @@
+"""Programs over many examples at once, from the program for one."""
