@@ -56,31 +56,45 @@ def gradient(graph: Graph, wrt: Sequence[int]) -> Graph:
 
 def backpropagate(trace: Trace, seeds: Sequence[tuple[Node, Any]], wrt: Sequence[Node]) -> list[Any]:
     """Cotangents of `wrt` in `trace`, given cotangents of some nodes; zeros where no path leads."""
-    wanted = _leading_to(wrt, [node for node, _ in seeds])
+    found = arriving(trace, seeds, wrt)
+    return [zeros(n) if g is None else g for n, g in zip(wrt, found, strict=True)]
+
+
+def arriving(
+    trace: Trace, seeds: Sequence[tuple[Node, Any]], wrt: Sequence[Node], known: Sequence[Node] = ()
+) -> list[Any]:
+    """What arrives at `wrt` from cotangents of some nodes; None, an exact zero, where no path leads.
+
+    The walk goes back as far as the nodes `known`, which do not depend on `wrt` (they may be among them).
+    """
+    heads = [node for node, _ in seeds]
+    wanted = _leading_to(wrt, heads, known)
     arrived: dict[Node, Any] = {}
     for node, g in seeds:
         _accumulate(arrived, node, g)
-    for node in reversed(topological([node for node, _ in seeds])):
-        if node not in wanted or not node.args or isinstance(node.op, Item):
+    edge = set(known)
+    source = trace.source
+    for node in reversed(topological(heads, known)):
+        if node not in wanted or not node.args or node in edge or isinstance(node.op, Item):
             continue
         g = _cotangent(trace, node, arrived)
         if g is None:
             continue
-        trace.source = node.source
-        result: Any = _wrap(trace, node)
+        trace.source = node.source or source
+        result: Any = wrap(trace, node)
         for arg, contribution in zip(
-            node.args, node.op.vjp(g, result, *(_wrap(trace, a) for a in node.args)), strict=True
+            node.args, node.op.vjp(g, result, *(wrap(trace, a) for a in node.args)), strict=True
         ):
             if contribution is not None and arg in wanted:
                 _accumulate(arrived, arg, contribution)
-    trace.source = None
-    return [arrived[n] if n in arrived else _zeros(n) for n in wrt]
+    trace.source = source
+    return [arrived.get(n) for n in wrt]
 
 
-def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
+def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node], known: Sequence[Node]) -> set[Node]:
     """Nodes on some path from `wrt`: the only ones whose cotangent matters."""
     wanted = set(wrt)
-    for node in topological(outputs):
+    for node in topological(outputs, known)[len(set(known)) :]:
         if any(arg in wanted for arg in node.args):
             wanted.add(node)
     return wanted
@@ -94,10 +108,11 @@ def _cotangent(trace: Trace, node: Node, arrived: dict[Node, Any]) -> Any:
     found = tuple(arrived.get(item) for item in items)
     if all(g is None for g in found):
         return None
-    return tuple(_zeros(item) if g is None else g for g, item in zip(found, items, strict=True))
+    return tuple(zeros(item) if g is None else g for g, item in zip(found, items, strict=True))
 
 
-def _wrap(trace: Trace, node: Node) -> Any:
+def wrap(trace: Trace, node: Node) -> Any:
+    """The traced value of a node; a tuple of them for several results."""
     if isinstance(node.type, TupleType):
         elements = range(len(node.type.elements))
         return tuple(Tracer(trace, trace.builder.add(Item(i), node, source=node.source)) for i in elements)
@@ -108,6 +123,6 @@ def _accumulate(arrived: dict[Node, Any], node: Node, g: Any) -> None:
     arrived[node] = arrived[node] + g if node in arrived else g
 
 
-def _zeros(node: Node) -> Any:
+def zeros(node: Node) -> Any:
     """Exact zeros: one constant, broadcast."""
     return broadcast_to(np.zeros((), node.array_type.dtype), node.array_type.shape)

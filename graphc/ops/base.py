@@ -80,6 +80,15 @@ def every_example(size: Dim, batched: Sequence[bool], args: Sequence[Any]) -> tu
     )
 
 
+class AbstractLinear(AbstractOp):
+    """An op that is linear in its operands, taken together: its derivative is the op itself."""
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        traced = any(isinstance(t, AbstractTraced) for t in tangents)
+        zeros = np.zeros_like if traced else lambda x: np.zeros(x.shape, x.dtype)
+        return apply(self, *(zeros(x) if t is None else t for t, x in zip(tangents, args, strict=True)))
+
+
 class AbstractElementwise(AbstractOp):
     """Result element i depends on operand elements i only. Operand shapes are equal.
 

@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, register
+from graphc.ops.base import AbstractLinear, apply, register
 
 
 @register
-class Cast(AbstractOp):
+class Cast(AbstractLinear):
     """The same numbers in another dtype, converted as `astype` converts."""
 
     dtype: np.dtype

@@ -11,7 +11,7 @@ from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, every_example, register
+from graphc.ops.base import AbstractLinear, apply, every_example, register
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Cumulative(AbstractOp):
 
 
 @register
-class CumSum(_Cumulative):
+class CumSum(AbstractLinear, _Cumulative):
     """y[i] = Σ x[j] over j ≤ i along `axis`; with `reverse`, over j ≥ i."""
 
     axis: int

@@ -80,6 +80,10 @@ class ScatterAdd(AbstractOp):
     def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
         return _batched_scatter(ScatterAdd, self.axes, size, batched, args)
 
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        pairs = zip(tangents[:2], args[:2], strict=True)
+        return apply(self, *(np.zeros_like(x) if t is None else t for t, x in pairs), *args[2:])
+
 
 @register
 class ScatterSet(AbstractOp):

@@ -12,7 +12,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import AbstractReduction, apply, register
+from graphc.ops.base import AbstractLinear, AbstractReduction, apply, register
 
 
 def spread(g: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
@@ -21,7 +21,7 @@ def spread(g: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
 
 
 @register
-class Sum(AbstractReduction):
+class Sum(AbstractLinear, AbstractReduction):
     """Sum over `axes`. 0 where nothing is summed."""
 
     name: ClassVar[str] = "sum"

@@ -47,6 +47,9 @@ class Sort(_Sorting):
         order = apply(ArgSort(self.axis), args[0])
         return (np.take_along_axis(g, apply(ArgSort(self.axis), order), self.axis),)
 
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        return np.take_along_axis(tangents[0], apply(ArgSort(self.axis), args[0]), self.axis)
+
 
 @register
 class ArgSort(_Sorting):

@@ -8,13 +8,12 @@ import numpy as np
 
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim, product
-from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import apply, every_example, register
+from graphc.ops.base import AbstractLinear, apply, every_example, register
 
 
 @register
-class BroadcastTo(AbstractOp):
+class BroadcastTo(AbstractLinear):
     """Repeat along new leading axes and along axes of length one."""
 
     shape: tuple[Dim, ...]
@@ -46,7 +45,7 @@ class BroadcastTo(AbstractOp):
 
 
 @register
-class Reshape(AbstractOp):
+class Reshape(AbstractLinear):
     """Same elements in C order, another shape."""
 
     shape: tuple[Dim, ...]
@@ -70,7 +69,7 @@ class Reshape(AbstractOp):
 
 
 @register
-class Transpose(AbstractOp):
+class Transpose(AbstractLinear):
     """Axes in another order: y's axis i is x's axis axes[i]."""
 
     axes: tuple[int, ...]
@@ -94,7 +93,7 @@ class Transpose(AbstractOp):
 
 
 @register
-class Slice(AbstractOp):
+class Slice(AbstractLinear):
     """A regular part: y[i₀, …] = x[start₀ + step₀ i₀, …]; steps may be negative."""
 
     start: tuple[Dim, ...]
@@ -145,7 +144,7 @@ def inside(
 
 
 @register
-class Pad(AbstractOp):
+class Pad(AbstractLinear):
     """Zeros of `shape` with x placed in them: y[start₀ + step₀ i₀, …] = x[i₀, …]. Adjoint of `Slice`."""
 
     start: tuple[Dim, ...]
@@ -177,7 +176,7 @@ class Pad(AbstractOp):
 
 
 @register
-class Concatenate(AbstractOp):
+class Concatenate(AbstractLinear):
     """Operands one after another along `axis`."""
 
     axis: int

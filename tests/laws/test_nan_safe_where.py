@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.autodiff.reverse import gradient
+from graphc.autodiff.forward import pushforward
+from graphc.autodiff.reverse import gradient, pullback
+from graphc.ir.graph import Graph
 from graphc.ir.interpret import interpret
 from graphc.ops.base import apply
 from graphc.ops.elementwise.selection import MulOrZero
@@ -24,6 +26,15 @@ def slope(function: Callable[..., Any], *values: Any) -> list[np.ndarray]:
     for kept, simplified in zip(plain, interpret(simplify(graph), *arrays)[1:], strict=True):
         np.testing.assert_allclose(simplified, kept, rtol=1e-14)
     return list(plain)
+
+
+def forward_slope(function: Callable[..., Any], x: Any) -> np.ndarray:
+    """The derivative of function(x) along ones, element by element."""
+    graph = pushforward(record(function, x).graph, [0])
+    plain = interpret(graph, x, np.ones_like(x))[1]
+    simplified = interpret(simplify(graph), x, np.ones_like(x))[1]
+    np.testing.assert_allclose(simplified, plain, rtol=1e-14)
+    return plain
 
 
 X = np.array([-1.0, 0.0, 4.0])
@@ -49,6 +60,49 @@ def test_the_untaken_branch_contributes_nothing(name: str) -> None:
     function, expected = SAFE[name]
     (g,) = slope(function, X)
     np.testing.assert_allclose(g, expected, rtol=1e-14, atol=1e-100)
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_forward_mode_agrees_that_the_untaken_branch_contributes_nothing(name: str) -> None:
+    function, expected = SAFE[name]
+    np.testing.assert_allclose(forward_slope(function, X), expected, rtol=1e-14, atol=1e-100)
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_forward_over_reverse_is_finite_at_guarded_points(name: str) -> None:
+    """And equal to reverse over reverse wherever that is finite: there 0 · ∞ can remain."""
+    function, _ = SAFE[name]
+    first = gradient(record(lambda x: np.sum(function(x)), X).graph, [0])
+    slope = Graph(first.inputs, first.outputs[1:])
+    over_forward = interpret(pushforward(slope, [0]), X, np.ones(3))[1]
+    over_reverse = interpret(pullback(slope, [0], [0]), X, np.ones(3))[1]
+    assert np.isfinite(over_forward).all()
+    known = np.isfinite(over_reverse)
+    np.testing.assert_allclose(over_forward[known], over_reverse[known], rtol=1e-13, atol=1e-100)
+    assert known[[0, 2]].all()  # all but the edge itself
+
+
+MASKED: dict[str, Callable[..., Any]] = {
+    "square of root": lambda x: np.sqrt(x) ** 2,
+    "root times zero": lambda x: np.sqrt(x) * 0.0 + x,
+    "root times a mask": lambda x: np.sqrt(x) * np.sign(x) + x,
+    "cube root cubed": lambda x: np.cbrt(x) ** 3,
+    "tangent of a root, times zero": lambda x: np.tan(np.sqrt(x)) * np.minimum(x, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_local_gradient_of_zero_stops_an_infinite_tangent_as_it_stops_in_reverse(name: str) -> None:
+    x = np.array([0.0, 1.0])
+    (backward,) = slope(MASKED[name], x)
+    assert np.isfinite(backward).all()
+    np.testing.assert_allclose(forward_slope(MASKED[name], x), backward, rtol=1e-14)
+
+
+def test_what_does_not_move_has_no_infinite_tangent() -> None:
+    """The columns of a Jacobian at a point where the slope of one component is infinite."""
+    graph = pushforward(record(np.sqrt, np.zeros(2)).graph, [0])
+    np.testing.assert_array_equal(interpret(graph, np.zeros(2), np.array([1.0, 0.0]))[1], [np.inf, 0.0])
 
 
 def test_a_genuine_infinite_slope_stays_infinite() -> None:
@@ -96,5 +150,6 @@ def test_no_guard_is_needed_where_gradients_are_finite() -> None:
     def loss(w: Any, x: Any) -> Any:
         return np.mean((np.tanh(x @ w) - np.sin(x[:, :2])) ** 2)
 
-    graph = gradient(record(loss, "f32[3, 2]", "f32[5, 3]").graph, [0])
-    assert "mul_or_zero" not in {node.op.name for node in graph}
+    program = record(loss, "f32[3, 2]", "f32[5, 3]").graph
+    for graph in (gradient(program, [0]), pushforward(program, [0])):
+        assert "mul_or_zero" not in {node.op.name for node in graph}

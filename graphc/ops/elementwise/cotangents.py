@@ -1,11 +1,12 @@
-"""From local gradients to cotangents: products in which an exact 0 wins over an infinite factor."""
+"""From local gradients to cotangents and tangents: products in which an exact 0 wins over an infinity."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from graphc.ops.base import AbstractTraced, apply
-from graphc.ops.elementwise.selection import MulOrZero
+from graphc.ops.elementwise.selection import MulOrZero, select
 
 
 def contributions(name: str, g: Any, y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -27,6 +28,44 @@ def scaled(g: Any, d: Any) -> Any:
         return None
     if isinstance(d, int | float):
         return g if d == 1 else -g if d == -1 else g * d
-    if isinstance(d, AbstractTraced) and d.finite:
+    if _is_finite(d):
         return g * d
     return apply(MulOrZero(), g, d)
+
+
+def tangent(name: str, tangents: tuple[Any, ...], y: Any, args: tuple[Any, ...]) -> Any:
+    """Σ t ∂y/∂arg over the operands of the op `name`; None, an exact zero, where no operand has a tangent."""
+    from graphc.ops.derivatives import local_gradients
+
+    gradients = local_gradients(name, y, *args)
+    return total(pushed(t, d) for t, d in zip(tangents, gradients, strict=True))
+
+
+def pushed(t: Any, d: Any) -> Any:
+    """t d, and 0 where either is 0 while the other is infinite or NaN; None if one of them is an exact zero.
+
+    That a local gradient 0 stops an infinite tangent is what makes forward mode agree with reverse mode,
+    where a cotangent that it has made 0 stops. A tangent 0 means that nothing moves.
+    """
+    if t is None or d is None:
+        return None
+    if isinstance(d, int | float):
+        return scaled(t, d)
+    product = scaled(t, d)
+    if _is_finite(t):
+        return product
+    return apply(MulOrZero(), d, t) if _is_finite(d) else select(d == 0, 0.0, product)
+
+
+def total(terms: Iterable[Any]) -> Any:
+    """The sum of the terms that are no exact zeros; None if all are."""
+    result = None
+    for term in terms:
+        if term is not None:
+            result = term if result is None else result + term
+    return result
+
+
+def _is_finite(x: Any) -> bool:
+    """Whether a traced value is finite whenever the program's inputs are."""
+    return isinstance(x, AbstractTraced) and x.finite

@@ -61,6 +61,10 @@ class Where(AbstractElementwise):
             return (None, None, None)
         return (None, select(condition, g, 0.0), select(condition, 0.0, g))
 
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        _, a, b = tangents
+        return select(args[0], 0.0 if a is None else a, 0.0 if b is None else b)
+
 
 @register
 class MulOrZero(AbstractElementwise):
@@ -92,6 +96,11 @@ class MulOrZero(AbstractElementwise):
         x, z = args
         return apply(MulOrZero(), g, z), apply(MulOrZero(), g, x)
 
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        from graphc.ops.elementwise.cotangents import pushed, total
+
+        return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
+
 
 class _Extremum(AbstractElementwise):
     """Shared gradient of maximum and minimum: the chosen operand gets it, equal operands get half each."""
@@ -106,6 +115,11 @@ class _Extremum(AbstractElementwise):
             select(chosen_a, g, select(chosen_b, 0.0, half)),
             select(chosen_b, g, select(chosen_a, 0.0, half)),
         )
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        s, t = (0.0 if t is None else t for t in tangents)
+        chosen_a, chosen_b = self.chosen(*args)
+        return select(chosen_a, s, select(chosen_b, t, 0.5 * (s + t)))
 
     def chosen(self, a: Any, b: Any) -> tuple[Any, Any]:
         """Where the result is a alone, and where it is b alone."""

@@ -1,0 +1,130 @@
+"""Forward mode as a graph-to-graph pass: walk forwards, and apply each op's derivative to the tangents.
+
+The derivative of an op as a linear map is known from its reverse rule: `vjp` computes g ↦ Jᵀ g, and reverse
+mode applied to *that* program gives t ↦ J t. So there is one set of rules. Elementwise ops multiply by the
+local gradients that SymPy derived; linear ops, and those with a shorter program, say so in `jvp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.autodiff.reverse import wrap, zeros
+from graphc.autodiff.transpose import transposed
+from graphc.errors import DifferentiationError
+from graphc.ir.graph import Graph, Item, Node, topological
+from graphc.ir.rewrite import inline
+from graphc.ir.types import ArrayType, TupleType, ValueType
+from graphc.ops.base import AbstractElementwise, AbstractLinear
+from graphc.ops.elementwise.cotangents import tangent
+from graphc.ops.leaf import Const
+from graphc.trace.context import Trace, tracing
+from graphc.trace.tracer import Tracer, lift
+
+LARGEST_NUMBER = 64  # elements of a tangent that is worked out now; larger ones are part of the program
+
+
+def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The graph (inputs…, tangents of the inputs `wrt`…) -> (outputs…, tangents of all floating outputs…).
+
+    Tangents have the types of what they belong to. An output that depends on none of them has tangent 0.
+    """
+    with tracing() as trace:
+        inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
+        outputs = inline(trace.builder, graph, inputs)
+        given = {}
+        for index in wrt:
+            if not is_floating(inputs[index].type):
+                raise DifferentiationError(f"input {index}, {inputs[index].type}, has no tangent")
+            given[inputs[index]] = Tracer(trace, trace.new_input(inputs[index].array_type))
+        floating = [node for node in outputs if is_floating(node.type)]
+        found = propagate(trace, given, floating)
+        tangents = (zeros(n) if t is None else t for n, t in zip(floating, found, strict=True))
+        return Graph(tuple(trace.inputs), outputs + tuple(lift(trace, t) for t in tangents))
+
+
+def propagate(trace: Trace, tangents: Mapping[Node, Any], outputs: Sequence[Node]) -> list[Any | None]:
+    """The tangents of `outputs`, given those of some nodes in `trace`; None is an exact zero.
+
+    A given tangent may be a NumPy array instead of a traced value. As long as only linear ops apply to it,
+    it stays one, and where it has become zeros it counts as an exact zero: x[1] does not move along the first
+    coordinate.
+    """
+    known: dict[Node, Any] = {node: t for node, t in tangents.items() if t is not None}
+    source = trace.source
+    for node in topological(outputs, tuple(tangents)):
+        if node in tangents or not any(arg in known for arg in node.args):
+            continue
+        if isinstance(node.op, Item):
+            found = known[node.args[0]][node.op.index]
+        elif is_floating(node.type):
+            trace.source = node.source or source
+            found = _derived(trace, node, tuple(known.get(arg) for arg in node.args))
+        else:
+            continue
+        if found is not None and not _is_zero(found):
+            known[node] = found
+    trace.source = source
+    return [_traced(trace, known.get(node)) for node in outputs]
+
+
+def is_floating(type_: ValueType) -> bool:
+    """Whether a value of this type, or one of several, can have a tangent."""
+    elements = type_.elements if isinstance(type_, TupleType) else (type_,)
+    return any(t.dtype.kind == "f" for t in elements)
+
+
+def _derived(trace: Trace, node: Node, tangents: tuple[Any, ...]) -> Any:
+    """The tangent of the result of `node`; for several results a tuple."""
+    if not _stays_a_number(node, tangents):
+        tangents = tuple(_traced(trace, t) for t in tangents)
+    y, args = wrap(trace, node), tuple(wrap(trace, a) for a in node.args)
+    own = node.op.jvp(tangents, y, *args)
+    if own is not None:
+        return own
+    tangents = tuple(_traced(trace, t) for t in tangents)
+    if isinstance(node.op, AbstractElementwise) and type(node.op).vjp is AbstractElementwise.vjp:
+        return tangent(node.op.name, tangents, y, args) if node.op.differentiable else None
+    return _transposed(trace, node, tangents, y, args)
+
+
+def _transposed(trace: Trace, node: Node, tangents: tuple[Any, ...], y: Any, args: tuple[Any, ...]) -> Any:
+    """The tangent from the reverse rule of the op: the transpose of g ↦ vjp(g)."""
+    several = isinstance(node.type, TupleType)
+    elements = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
+    items = [x.node for x in y] if several else [node]
+    smooth = [i for i, t in enumerate(elements) if t.dtype.kind == "f"]
+
+    def linear(cotangents: list[Any]) -> tuple[Any, ...]:
+        supply = dict(zip(smooth, cotangents, strict=True))
+        g = tuple(supply[i] if i in supply else zeros(items[i]) for i in range(len(elements)))
+        return node.op.vjp(g if several else g[0], y, *args)
+
+    types: list[ArrayType] = [elements[i] for i in smooth]
+    found = transposed(trace, linear, types, tangents, (*node.args, node, *items), node)
+    if not several:
+        return found[0]
+    results = dict(zip(smooth, found, strict=True))
+    return tuple(results.get(i) for i in range(len(elements)))
+
+
+def _stays_a_number(node: Node, tangents: tuple[Any, ...]) -> bool:
+    """Whether the op is applied to NumPy arrays: a linear one, of few elements, all sizes known."""
+    if not isinstance(node.op, AbstractLinear) or any(isinstance(t, Tracer) for t in tangents):
+        return False
+    sizes = [x.array_type.size for x in (node, *node.args)]
+    return all(isinstance(n, int) and n <= LARGEST_NUMBER for n in sizes)
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, np.ndarray | np.generic) and not np.any(tangent)
+
+
+def _traced(trace: Trace, tangent: Any) -> Any:
+    """A tangent as a traced value, numbers as constants of the program."""
+    if tangent is None or isinstance(tangent, Tracer):
+        return tangent
+    return Tracer(trace, trace.builder.add(Const.of(tangent)))
