@@ -111,7 +111,8 @@ class ScatterSet(AbstractOp):
         cleared = apply(self, g, np.zeros_like(updates), *indices)
         shape = tuple(indices[0].shape)
         number = np.reshape(np.arange(indices[0].size, like=g), shape)
-        owners = np.zeros(tuple(g.shape[a] for a in self.axes), np.int64, like=g)
+        nobody = np.zeros((), np.int64, like=g)  # NumPy itself reads the shape of zeros: no symbols there
+        owners = np.broadcast_to(nobody, tuple(g.shape[a] for a in self.axes))
         flat = type(self)(tuple(range(len(self.axes))))
         winner = apply(Gather(flat.axes), apply(flat, owners, number, *indices), *indices) == number
         keep = np.reshape(winner, shape + (1,) * (len(updates.shape) - len(shape)))
