@@ -10,9 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.dims import Dim
+from graphc.ir.graph import AbstractOp, Builder, Graph, Node
 from graphc.ir.interpret import interpret
+from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
+from graphc.ops.leaf import Const, Input
+from graphc.ops.view import BroadcastTo, Reshape
+from graphc.trace.tracer import Tracer
+from graphc.trace.ufuncs import broadcast_to
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +51,57 @@ def check_operands(what: str, expected: Sequence[ArrayType], given: Sequence[Arr
         raise ShapeError(f"{what} takes ({_list(expected)}), got ({_list(given)})")
 
 
+def zeros(type_: ArrayType) -> Any:
+    """Exact zeros: one constant, broadcast."""
+    return broadcast_to(np.zeros((), type_.dtype), type_.shape)
+
+
+def is_zero(x: Any) -> bool:
+    """Whether a value is known to be zero everywhere, from the program alone."""
+    if not isinstance(x, Tracer):
+        return False
+    node = x.node
+    while isinstance(node.op, BroadcastTo | Reshape):
+        (node,) = node.args
+    return isinstance(node.op, Const) and not np.any(node.op.value)
+
+
+def is_real(node: Node) -> bool:
+    """Whether a value can have a derivative."""
+    return node.array_type.dtype.kind == "f"
+
+
 def run(region: Graph, *values: Any) -> tuple[Any, ...]:
     """The region's outputs for arrays: NumPy's definition of every op in it."""
     return interpret(region, *(np.asarray(v) for v in values))
+
+
+def permuted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Graph:
+    """The same function with inputs and outputs in another order; outputs may be left out."""
+    builder = Builder()
+    new = [builder.add(Input(p, graph.inputs[i].array_type)) for p, i in enumerate(inputs)]
+    place = dict(zip(inputs, new, strict=True))
+    made = inline(builder, graph, tuple(place[i] for i in range(len(graph.inputs))))
+    return Graph(tuple(new), tuple(made[i] for i in outputs))
+
+
+def repeated(graph: Graph, size: Dim, chosen: Sequence[bool]) -> Graph:
+    """The graph with the outputs that are `chosen` repeated `size` times along a new axis 0."""
+    builder = containing(graph)
+    outputs = list(graph.outputs)
+    for i, mark in enumerate(chosen):
+        if mark:
+            shape = (size, *outputs[i].array_type.shape)
+            outputs[i] = builder.add(BroadcastTo(shape), outputs[i])
+    return Graph(graph.inputs, tuple(outputs), graph.names)
+
+
+def containing(graph: Graph) -> Builder:
+    """A builder that knows the nodes of a graph."""
+    builder = Builder()
+    for node in graph:
+        builder.know(node)
+    return builder
 
 
 def _list(types: Sequence[ArrayType]) -> str:

@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
+from graphc.control.scan_batch import batch_scan
+from graphc.control.scan_forward import push_scan
+from graphc.control.scan_reverse import pull_scan
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
@@ -67,4 +70,10 @@ class Scan(AbstractControl):
         return (*carries, *stacked)
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        raise NotImplementedError("the reverse rule of scan")
+        return pull_scan(self, g, args)
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        return push_scan(self, tangents, args)
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return batch_scan(self, size, batched, args)

@@ -108,6 +108,10 @@ class Builder:
             node = self._interned[key] = Node(op, args, type_, source)
         return node
 
+    def know(self, node: Node) -> None:
+        """Keeps a node of another builder: the same computation is then this object."""
+        self._interned[(node.op, *node.args)] = node
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

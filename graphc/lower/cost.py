@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim, evaluate, product
 from graphc.lower import kernel_ir as k
-from graphc.lower.storage import operation_cost
+from graphc.ops.cost import operation_cost
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from graphc.ir.dims import Dim, product
 from graphc.lower import kernel_ir as k
 from graphc.lower.expressions import Apply
 from graphc.lower.fuse import Group
-from graphc.lower.storage import operation_cost
 from graphc.lower.tasks import Pointwise, Reduction
 from graphc.lower.writer import LoopAxis
+from graphc.ops.cost import operation_cost
 
 TASKS = 16
 WORTH = 400_000  # additions' worth of work (some 20 µs) from which on threads share a kernel

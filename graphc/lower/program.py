@@ -103,7 +103,9 @@ class _Lowering:
         self.groups = fuse(self.tasks, after)
         self.constants = [n for n in self.nodes if isinstance(n.op, leaf.Const) and n in self.stored]
         self.buffers: dict[Node, k.Buffer] = {}
-        self.temporaries: dict[k.Buffer, tuple[Time, Time]] = {}
+        self.temporaries: dict[k.Buffer, tuple[int, int]] = {}
+        self.adopted: list[tuple[k.Buffer, Time, Time]] = []  # temporaries of regions
+        self.length: Time = 0  # how long a step takes: no time at all, unless regions divide it
 
     def run(self) -> Body:
         inputs = tuple(
@@ -113,8 +115,8 @@ class _Lowering:
         self._intermediates()
         kernels = tuple(self._kernel(i, group) for i, group in enumerate(self.groups))
         constants = tuple(n.op for n in self.constants if isinstance(n.op, leaf.Const))
-        temporaries = tuple((b, first, last) for b, (first, last) in self.temporaries.items())
-        return Body(kernels, inputs, outputs, constants, temporaries)
+        own = ((b, first, last + self.length) for b, (first, last) in self.temporaries.items())
+        return Body(kernels, inputs, outputs, constants, (*own, *self.adopted))
 
     def _tasks(self) -> list[Task]:
         points = PointEvaluator(self.stored)
@@ -181,7 +183,7 @@ class _Lowering:
         steps = made.get(node.args[0] if isinstance(node.op, Item) else node, [])
         return [*steps, *([last[node]] if node in last else [])]
 
-    def _temporary(self, node: Node, first: Time, last: Time) -> None:
+    def _temporary(self, node: Node, first: int, last: int) -> None:
         buffer = self._named(node, f"t{len(self.temporaries)}", "arena")
         self.temporaries[buffer] = (first, last)
 
@@ -219,9 +221,9 @@ class _Lowering:
 
     def _adopt(self, inner: Sequence[tuple[k.Buffer, Time, Time]], step: int) -> None:
         """The temporaries of a region live during this step, one after the other as their times say."""
-        end = 1 + max((last for _, _, last in inner), default=0)
-        for buffer, first, last in inner:
-            self.temporaries[buffer] = (step + Fraction(first) / (2 * end), step + Fraction(last) / (2 * end))
+        self.length = Fraction(1, 2)
+        scale = self.length / (1 + max((last for _, _, last in inner), default=0))
+        self.adopted += [(b, step + first * scale, step + last * scale) for b, first, last in inner]
 
     def _results(self, node: Node, step: int) -> list[k.Buffer]:
         if not isinstance(node.type, TupleType):

@@ -14,6 +14,7 @@ from graphc.ops import leaf, view
 from graphc.ops.base import AbstractElementwise, AbstractReduction
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
+from graphc.ops.cost import operation_cost
 from graphc.ops.gather import Gather
 
 VIEWS = (view.BroadcastTo, view.Reshape, view.Transpose, view.Slice)
@@ -24,21 +25,6 @@ POINTWISE = (AbstractElementwise, Cast, Gather, leaf.Iota, leaf.Size, view.Pad, 
 CHEAP = 4
 # Chains of this many unstored nodes are cut: deeper ones would exhaust registers, and Python's stack here.
 DEEPEST = 100
-_COST = {
-    **dict.fromkeys(("divide", "sqrt", "remainder", "floor_divide", "fmod", "reciprocal"), 4),
-    **dict.fromkeys(
-        ("add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "where", "square"), 1
-    ),
-    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "cast"), 1),
-    **dict.fromkeys(
-        ("logical_and", "logical_or", "logical_not", "copysign", "sign", "floor", "ceil", "rint"), 1
-    ),
-}
-
-
-def operation_cost(name: str) -> int:
-    """Rough cost of a scalar operation, an addition being one."""
-    return _COST.get(name, 12)
 
 
 def is_scalar_constant(node: Node) -> bool:

@@ -108,7 +108,8 @@ def _rebuilt(maker: Maker, node: Node, done: Mapping[Node, Node], rules: Rules) 
 def containing(nodes: Iterable[Node]) -> Builder:
     """A builder that knows these nodes, so that what stays the same stays the same object."""
     builder = Builder()
-    builder._interned.update({(node.op, *node.args): node for node in nodes})
+    for node in nodes:
+        builder.know(node)
     return builder
 
 
