@@ -17,7 +17,9 @@ from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
 from graphc.ops.leaf import Const, Input
 from graphc.ops.view import BroadcastTo, Reshape
-from graphc.trace.tracer import Tracer
+from graphc.trace.context import tracing
+from graphc.trace.function import call_graph
+from graphc.trace.tracer import Tracer, lift
 from graphc.trace.ufuncs import broadcast_to
 
 
@@ -56,6 +58,11 @@ def zeros(type_: ArrayType) -> Any:
     return broadcast_to(np.zeros((), type_.dtype), type_.shape)
 
 
+def zeros_or(x: Any, type_: ArrayType) -> Any:
+    """`x`, or exact zeros of this type for None."""
+    return zeros(type_) if x is None else x
+
+
 def is_zero(x: Any) -> bool:
     """Whether a value is known to be zero everywhere, from the program alone."""
     if not isinstance(x, Tracer):
@@ -83,6 +90,14 @@ def permuted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Gra
     place = dict(zip(inputs, new, strict=True))
     made = inline(builder, graph, tuple(place[i] for i in range(len(graph.inputs))))
     return Graph(tuple(new), tuple(made[i] for i in outputs))
+
+
+def derived(graph: Graph, change: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]) -> Graph:
+    """The graph of `change(inputs, outputs of graph)`, traced; it takes nothing from outside."""
+    with tracing() as trace:
+        inputs = [Tracer(trace, trace.new_input(n.array_type)) for n in graph.inputs]
+        outputs = change(inputs, call_graph(graph, inputs))
+        return Graph(tuple(trace.inputs), tuple(lift(trace, value) for value in outputs))
 
 
 def repeated(graph: Graph, size: Dim, chosen: Sequence[bool]) -> Graph:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphc.autodiff.forward import pushforward
-from graphc.control.regions import is_real, permuted, zeros
+from graphc.control.regions import is_real, permuted, zeros_or
 from graphc.ops.base import apply
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def push_scan(op: Scan, tangents: Sequence[Any], args: Sequence[Any]) -> tuple[A
         *args[:first],
         *(tangents[i] for i in captured),
         *args[first:count],
-        *(zeros(body.inputs[i].array_type) if tangents[i] is None else tangents[i] for i in carried),
+        *(zeros_or(tangents[i], body.inputs[i].array_type) for i in carried),
         *args[count:],
         *(tangents[i] for i in elements),
     ]

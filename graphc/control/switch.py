@@ -7,11 +7,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
+from graphc.autodiff.forward import pushforward
+from graphc.autodiff.reverse import pullback
+from graphc.batching.batch import batch_graph
+from graphc.control.regions import (
+    AbstractControl,
+    check_operands,
+    input_types,
+    is_real,
+    is_zero,
+    output_types,
+    run,
+)
 from graphc.errors import ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, TupleType
-from graphc.ops.base import register
+from graphc.ops.base import apply, register
 
 
 @register
@@ -44,4 +56,39 @@ class Switch(AbstractControl):
         return run(self.branches[index], *args[1:])
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        raise NotImplementedError("the reverse rule of switch")
+        """The branch that ran, pulled back; it computes again what it needs of its forward run."""
+        results = self.branches[0].outputs
+        wrt = [i for i, n in enumerate(self.branches[0].inputs) if is_real(n)]
+        seeded = [i for i, n in enumerate(results) if is_real(n) and not is_zero(g[i])]
+        pulled = tuple(_last(pullback(b, wrt, seeded), len(wrt)) for b in self.branches)
+        found = apply(Switch(pulled), *args, *(g[i] for i in seeded)) if wrt else ()
+        cotangents = dict(zip(wrt, found, strict=True))
+        return (None, *(cotangents.get(i) for i in range(len(args) - 1)))
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        """The branch that ran, pushed forward."""
+        wrt = [i for i, t in enumerate(tangents[1:]) if t is not None]
+        real = [i for i, n in enumerate(self.branches[0].outputs) if is_real(n)]
+        pushed = tuple(_last(pushforward(b, wrt), len(real)) for b in self.branches)
+        found = apply(Switch(pushed), *args, *(tangents[1 + i] for i in wrt))
+        results = dict(zip(real, found, strict=True))
+        return tuple(results.get(i) for i in range(len(self.branches[0].outputs)))
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        """The branch over all examples; where each example chooses its own, all branches and a selection."""
+        index, *operands = args
+        over = [batch_graph(b, size, batched[1:], all_outputs=True)[0] for b in self.branches]
+        if not batched[0]:
+            return apply(Switch(tuple(over)), *args)
+        every = [apply(Switch((branch,)), np.zeros((), np.int64), *operands) for branch in over]
+        results = list(every[0])
+        for number, made in enumerate(every[1:], 1):
+            for i, value in enumerate(made):
+                chosen = np.reshape(index >= number, (size, *(1 for _ in value.shape[1:])))
+                results[i] = np.where(chosen, value, results[i])
+        return tuple(results)
+
+
+def _last(graph: Graph, count: int) -> Graph:
+    """The graph with only its last outputs."""
+    return Graph(graph.inputs, graph.outputs[len(graph.outputs) - count :])

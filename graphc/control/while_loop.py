@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
+from graphc.autodiff.forward import pushforward
+from graphc.batching.batch import batch_graph
+from graphc.control.capture import with_inputs
+from graphc.control.regions import (
+    AbstractControl,
+    check_operands,
+    derived,
+    input_types,
+    is_real,
+    output_types,
+    permuted,
+    repeated,
+    run,
+    zeros_or,
+)
+from graphc.control.while_reverse import pull_while
 from graphc.errors import ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, TupleType
-from graphc.ops.base import register
+from graphc.ops.base import apply, register
+from graphc.trace.function import call_graph
+from graphc.trace.ufuncs import broadcast_to
 
 
 @register
@@ -47,4 +65,69 @@ class While(AbstractControl):
         return carries
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        raise NotImplementedError("the reverse rule of while")
+        return pull_while(self, g, args)
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        """One loop that carries values and their tangents side by side."""
+        first, count = self.captured, len(args)
+        captured = [i for i in range(first) if tangents[i] is not None]
+        carried = [i for i in range(first, count) if is_real(self.body.inputs[i])]
+        wrt = [*captured, *carried]
+        pushed = pushforward(self.body, wrt)
+        tangent = {i: count + position for position, i in enumerate(wrt)}
+        order = [
+            *range(first),
+            *(tangent[i] for i in captured),
+            *range(first, count),
+            *(tangent[i] for i in carried),
+        ]
+        body = permuted(pushed, order, range(len(pushed.outputs)))
+        types = [n.array_type for n in body.inputs]
+        condition = with_inputs(self.condition, types, [order.index(i) for i in range(count)])
+        started = [zeros_or(tangents[i], self.body.inputs[i].array_type) for i in carried]
+        operands = [*args[:first], *(tangents[i] for i in captured), *args[first:], *started]
+        made = apply(While(condition, body, first + len(captured)), *operands)
+        found = dict(zip(carried, made[count - first :], strict=True))
+        return tuple(found.get(i) for i in range(first, count))
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        """One loop over all examples, which goes on while any of them does; the others keep their carries."""
+        first, count = self.captured, len(args)
+        marks = list(batched)
+        while True:
+            condition, (each,) = batch_graph(self.condition, size, marks)
+            body, made = batch_graph(self.body, size, marks)
+            grown = [each or marks[first + i] or made[i] for i in range(count - first)]
+            if grown == marks[first:]:
+                break
+            marks[first:] = grown
+        body = repeated(body, size, [m and not b for m, b in zip(marks[first:], made, strict=True)])
+        operands = [
+            broadcast_to(x, (size, *x.shape)) if m and not b else x
+            for x, m, b in zip(args, marks, batched, strict=True)
+        ]
+        if each:
+            condition, body = _any(condition), _frozen(condition, body, first)
+        results = apply(While(condition, body, first), *operands)
+        return tuple(
+            x if m else broadcast_to(x, (size, *x.shape)) for x, m in zip(results, marks[first:], strict=True)
+        )
+
+
+def _any(condition: Graph) -> Graph:
+    """Whether the condition holds for any example."""
+    return derived(condition, lambda args, results: [np.any(results[0])])
+
+
+def _frozen(condition: Graph, body: Graph, first: int) -> Graph:
+    """The body, which keeps the carries of the examples whose loop has ended."""
+
+    def choose(args: Sequence[Any], results: Sequence[Any]) -> list[Any]:
+        (goes_on,) = call_graph(condition, args)
+        kept = []
+        for old, new in zip(args[first:], results, strict=True):
+            still = np.reshape(goes_on, (goes_on.shape[0], *(1 for _ in new.shape[1:])))
+            kept.append(np.where(still, new, old))
+        return kept
+
+    return derived(body, choose)

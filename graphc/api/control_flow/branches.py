@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from graphc.api.control_flow.recording import (
-    Captures,
     adapts,
     leaves_of,
     record_region,
@@ -17,6 +16,7 @@ from graphc.api.control_flow.recording import (
     with_results,
 )
 from graphc.api.record import Recorded
+from graphc.control.capture import Captures
 from graphc.control.switch import Switch
 from graphc.errors import DTypeError, ShapeError, located
 from graphc.ops.base import apply
@@ -85,8 +85,8 @@ def _switch(
 
     recorded = [record_region(branch, abstract, labels, build) for branch in branches]
     recorded = _agreed(recorded, names)
-    captures = Captures.of(recorded)
-    op = Switch(tuple(captures.region(r) for r in recorded))
+    captures = Captures.of(*(r.traced for r in recorded))
+    op = Switch(tuple(captures.region(r.traced) for r in recorded))
     values = apply(op, index, *captures.tracers(), *(v for leaves in given for v in leaves.values))
     return results_of(recorded[0], values)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from graphc.api.control_flow.carries import checked_number, settle
 from graphc.api.control_flow.eager import copied, run_scan
-from graphc.api.control_flow.recording import Captures, Leaves, leaves_of, record_region, refuse
+from graphc.api.control_flow.recording import Leaves, leaves_of, record_region, refuse
+from graphc.control.capture import Captures
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
 from graphc.errors import ShapeError, located
@@ -60,8 +61,10 @@ def scan(
         return result[0], result[1]
 
     carry = settle(body, start, elements, shapes, "scan")
-    captures = Captures.of([carry.recorded])
-    op = Scan(captures.region(carry.recorded), steps, len(captures.nodes), len(start.values), bool(reverse))
+    captures = Captures.of(carry.recorded.traced)
+    op = Scan(
+        captures.region(carry.recorded.traced), steps, len(captures.nodes), len(start.values), bool(reverse)
+    )
     values = apply(op, *captures.tracers(), *carry.initial, *elements.values)
     last, stacked = carry.result(values)
     return last, stacked
@@ -96,8 +99,8 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         [Abstract(ArrayType(INT64), int)],
         "fori_loop",
     )
-    captures = Captures.of([carry.recorded])
-    op = Scan(captures.region(carry.recorded), steps, len(captures.nodes), len(start.values))
+    captures = Captures.of(carry.recorded.traced)
+    op = Scan(captures.region(carry.recorded.traced), steps, len(captures.nodes), len(start.values))
     return carry.result(apply(op, *captures.tracers(), *carry.initial, counter))[0]
 
 
@@ -121,8 +124,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     test = record_region(
         lambda value: _truth(cond(value)), carry.abstract, start.names, lambda s: (carry.tree(s),)
     )
-    captures = Captures.of([test, carry.recorded])
-    op = While(captures.region(test), captures.region(carry.recorded), len(captures.nodes))
+    captures = Captures.of(test.traced, carry.recorded.traced)
+    op = While(captures.region(test.traced), captures.region(carry.recorded.traced), len(captures.nodes))
     return carry.result(apply(op, *captures.tracers(), *carry.initial))[0]
 
 

@@ -10,14 +10,11 @@ import numpy as np
 
 from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.errors import ArgumentError, located
-from graphc.ir.graph import Builder, Graph, Node
-from graphc.ir.rewrite import inline
-from graphc.ir.types import ArrayType
-from graphc.ops.leaf import Input
+from graphc.ir.graph import Graph
 from graphc.trace import tree
-from graphc.trace.context import current, tracing, user_line_with_text
+from graphc.trace.context import tracing, user_line_with_text
 from graphc.trace.function import Abstract, call_graph
-from graphc.trace.tracer import Tracer, as_tracer, lift
+from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.tree import Structure
 from graphc.trace.ufuncs import cast
 
@@ -73,43 +70,6 @@ def record_region(
     """`function(*build(stand-ins))` as a graph; `names` are what the stand-ins are called."""
     arguments = Arguments(tuple(abstract), tuple(names), build, lambda structure: list(names))
     return record_tree(lambda given: function(*given), arguments)
-
-
-@dataclass(frozen=True)
-class Captures:
-    """Outside values that regions mention, each once, as nodes of the trace around them."""
-
-    nodes: tuple[Node, ...]
-
-    @staticmethod
-    def of(recorded: Sequence[Recorded]) -> Captures:
-        """What these functions took from outside."""
-        trace = current()
-        assert trace is not None
-        return Captures(tuple(dict.fromkeys(lift(trace, v) for r in recorded for v in r.traced.captured)))
-
-    def region(self, recorded: Recorded) -> Graph:
-        """The graph of a recorded function, taking all captured values first."""
-        trace = current()
-        assert trace is not None
-        own = [self.nodes.index(lift(trace, value)) for value in recorded.traced.captured]
-        graph = recorded.traced.graph
-        arguments = len(graph.inputs) - len(own)
-        types = [*(n.array_type for n in self.nodes), *(n.array_type for n in graph.inputs[:arguments])]
-        return with_inputs(graph, types, [*range(len(self.nodes), len(types)), *own])
-
-    def tracers(self) -> list[Tracer]:
-        """The values, to be operands."""
-        trace = current()
-        assert trace is not None
-        return [Tracer(trace, node) for node in self.nodes]
-
-
-def with_inputs(graph: Graph, types: Sequence[ArrayType], places: Sequence[int]) -> Graph:
-    """The same outputs as a function of inputs of these types; `places` says which ones `graph` takes."""
-    builder = Builder()
-    inputs = tuple(builder.add(Input(i, type_)) for i, type_ in enumerate(types))
-    return Graph(inputs, inline(builder, graph, tuple(inputs[place] for place in places)))
 
 
 def adapts(abstract: Abstract, dtype: np.dtype) -> bool:
