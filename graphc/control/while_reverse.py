@@ -79,12 +79,11 @@ class _Pull:
         def step(values: Sequence[Any]) -> Sequence[Any]:
             k, carries, tapes = self._split(values)
             tapes = _written(tapes, np.minimum(k, self.slots), carries)
-            return [k + 1, *self._step(carries), *tapes]
+            return [*self._step(carries), k + 1, *tapes]
 
-        made = self._while(
-            lambda v: self._goes_on(self._split(v)[1]), step, [_zero(), *self.start, *self._tapes()]
-        )
-        return made[0], self._split(made)[2]
+        initial = [*self.start, _zero(), *self._tapes()]
+        made = self._while(lambda values: self._goes_on(self._split(values)[1]), step, initial)
+        return self._split(made)[0], self._split(made)[2]
 
     def _checkpoints(self, steps: Any, stride: Any, tapes: Sequence[Any]) -> list[Any]:
         """Tapes of every `stride`-th carry; what is recorded already if every carry fits."""
@@ -92,10 +91,12 @@ class _Pull:
         def step(values: Sequence[Any]) -> Sequence[Any]:
             k, carries, tapes = self._split(values)
             slot = np.where(k % stride == 0, k // stride, self.slots)
-            return [k + 1, *self._step(carries), *_written(tapes, slot, carries)]
+            return [*self._step(carries), k + 1, *_written(tapes, slot, carries)]
 
         made = self._while(
-            lambda values: (values[0] < steps) & (stride > 1), step, [_zero(), *self.start, *tapes]
+            lambda values: (self._split(values)[0] < steps) & (stride > 1),
+            step,
+            [*self.start, _zero(), *tapes],
         )
         return self._split(made)[2]
 
@@ -108,9 +109,10 @@ class _Pull:
         def record(values: Sequence[Any]) -> Sequence[Any]:
             k, carries, tapes = self._split(values)
             slot = np.where(k % stride == 0, k // stride, self.slots)
-            return [k + 1, *self._step(carries), *_written(tapes, slot, carries)]
+            return [*self._step(carries), k + 1, *_written(tapes, slot, carries)]
 
-        made = self._while(lambda values: values[0] < length, record, [_zero(), *start, *self._tapes()])
+        initial = [*start, _zero(), *self._tapes()]
+        made = self._while(lambda values: self._split(values)[0] < length, record, initial)
         tapes = self._split(made)[2]
 
         def back(values: Sequence[Any]) -> Sequence[Any]:
@@ -138,9 +140,9 @@ class _Pull:
     # ---- parts
 
     def _split(self, values: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:
-        """(counter, carries, tapes)."""
+        """(counter, carries, tapes): in a loop the carries come first, as in the loop that has no tapes."""
         count = len(self.start)
-        return values[0], list(values[1 : 1 + count]), list(values[1 + count :])
+        return values[count], list(values[:count]), list(values[count + 1 :])
 
     def _step(self, carries: Sequence[Any]) -> list[Any]:
         return _call(self.op.body, [*self.fixed, *carries])

@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.verify import verify
 from graphc.passes.canonicalise import canonicalise
 from graphc.passes.erase_markers import erase_markers
+from graphc.passes.loops import has_regions, tidy_loops
 from graphc.passes.simplify import simplify
 from graphc.passes.stabilise import stabilise
 
@@ -45,7 +46,7 @@ def run(graph: Graph, *, stable: bool = True, until: str | None = None) -> tuple
     """
     checked = os.environ.get("GRAPHC_VERIFY") == "1"
     steps: list[Step] = []
-    for passes in _rounds(stable):
+    for passes in _rounds(stable, loops=has_regions(graph)):
         for pass_ in passes:
             before = graph
             graph = _step(pass_, before, steps, checked)
@@ -56,10 +57,15 @@ def run(graph: Graph, *, stable: bool = True, until: str | None = None) -> tuple
     return graph, tuple(steps)
 
 
-def _rounds(stable: bool) -> Sequence[Sequence[Pass]]:
-    """Passes in order. Canonical operand order may let simplification find more, and the reverse."""
+def _rounds(stable: bool, *, loops: bool) -> Sequence[Sequence[Pass]]:
+    """Passes in order. Canonical operand order may let simplification find more, and the reverse.
+
+    Loops are tidied before anything makes equal ones look different, and again when they are simpler.
+    """
     first: tuple[Pass, ...] = (stabilise, erase_markers) if stable else (erase_markers, simplify)
     again: tuple[Pass, ...] = (canonicalise, simplify)
+    if loops:
+        first, again = (tidy_loops, *first), (tidy_loops, *again)
     return ((*first, *again), *((again,) * (ROUNDS - 1)))
 
 
