@@ -27,18 +27,21 @@ WORTH = 64  # elements of an accumulated product; smaller ones stay in registers
 
 def move_products(graph: Graph) -> Graph:
     """The graph with products that need no carry, or feed none, computed for all steps at once."""
-    return change_regions(graph, _moved)
+    changed = True
 
+    def moved(site: Site) -> Mapping[int, Node] | None:
+        nonlocal changed
+        attempts = (_accumulated, _of_elements, _stacked)
+        if not isinstance(site.op, Scan):
+            return None
+        found = next((f for a in attempts if (f := a(site, site.op)) is not None), None)
+        changed = changed or found is not None
+        return found
 
-def _moved(site: Site) -> Mapping[int, Node] | None:
-    op = site.op
-    if not isinstance(op, Scan):
-        return None
-    for attempt in (_accumulated, _of_elements, _stacked):
-        found = attempt(site, op)
-        if found is not None:
-            return found
-    return None
+    while changed:
+        changed = False
+        graph = change_regions(graph, moved)
+    return graph
 
 
 # ---- sums of products
