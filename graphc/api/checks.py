@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from graphc.backends.base import Program
+from graphc.control.regions import AbstractControl
 from graphc.errors import located
-from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, topological
 from graphc.ir.interpret import bind_sizes
-from graphc.ir.sizes import with_sizes
+from graphc.ir.sizes import specialise
+from graphc.ops.leaf import Input
 
 
 def raise_first_nonfinite(program: Program, values: Sequence[Any], results: Sequence[Any]) -> None:
@@ -22,29 +23,41 @@ def raise_first_nonfinite(program: Program, values: Sequence[Any], results: Sequ
     """
     if all(_is_finite(result) for result in results):
         return
-    arguments = [np.asarray(v, a.type.dtype) for v, a in zip(values, program.arguments, strict=True)]
-    known = _evaluate(program, [*arguments, *program.captured])
-    node = _culprit(program.graph, known)
-    if node is None:
+    given = [np.asarray(v, a.type.dtype) for v, a in zip(values, program.arguments, strict=True)]
+    arrays = [*given, *program.captured]
+    sizes = bind_sizes(tuple(n.array_type for n in program.graph.inputs), tuple(a.shape for a in arrays))
+    found = _find(specialise(program.graph, dict(sizes)), arrays, "")
+    if found is None:
         raise FloatingPointError(f"a result of {program.name} is not finite, but NumPy computes a finite one")
-    if node in program.graph.inputs:
-        name = program.graph.names[program.graph.inputs.index(node)]
+    node, known, where = found
+    if not where and isinstance(node.op, Input):
+        name = program.graph.names[node.op.index]
         raise FloatingPointError(f"argument {name} of {program.name} is not finite: {_sample(known[node])}")
     operands = "".join(f"\n  operand {arg.type}: {_span(known[arg])}" for arg in node.args)
-    message = f"{node.op.name} in {program.name} gave {_sample(known[node])}{operands}"
+    message = f"{node.op.name} in {where}{program.name} gave {_sample(known[node])}{operands}"
     raise FloatingPointError(located(message, node.source))
 
 
-def _evaluate(program: Program, arrays: Sequence[np.ndarray]) -> dict[Node, Any]:
+def _find(graph: Graph, inputs: Sequence[Any], where: str) -> tuple[Node, dict[Node, Any], str] | None:
+    """(the operation that first made a value that is not finite, the values around it, inside what)."""
+    values = _evaluate(graph, inputs)
+    node = _culprit(graph, values)
+    if node is None or not isinstance(node.op, AbstractControl):
+        return None if node is None else (node, values, where)
+    for run in node.op.runs(*(values[arg] for arg in node.args)):
+        if not _is_finite(run.outputs):
+            inner = _find(run.region, run.inputs, f"{run.name} in {where}")
+            return inner or (node, values, where)
+    return node, values, where
+
+
+def _evaluate(graph: Graph, arrays: Sequence[Any]) -> dict[Node, Any]:
     """The value of every node."""
-    graph = program.graph
-    types = tuple(node.array_type for node in graph.inputs)
-    sizes: dict[str, Dim] = dict(bind_sizes(types, tuple(a.shape for a in arrays)))
     values: dict[Node, Any] = dict(zip(graph.inputs, arrays, strict=True))
     with np.errstate(all="ignore"):
         for node in graph:
             if node not in values:
-                values[node] = with_sizes(node.op, sizes).evaluate(*(values[arg] for arg in node.args))
+                values[node] = node.op.evaluate(*(values[arg] for arg in node.args))
     return values
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +25,20 @@ from graphc.trace.ufuncs import broadcast_to
 
 
 @dataclass(frozen=True, eq=False)
+class Run:
+    """One run of a region: what it is called, and its inputs."""
+
+    name: str
+    region: Graph
+    inputs: tuple[Any, ...]
+
+    @functools.cached_property
+    def outputs(self) -> tuple[Any, ...]:
+        """What the region gives."""
+        return run(self.region, *self.inputs)
+
+
+@dataclass(frozen=True, eq=False)
 class AbstractControl(AbstractOp):
     """An op that runs graphs, once or many times. Values from outside are among its operands."""
 
@@ -35,6 +50,10 @@ class AbstractControl(AbstractOp):
 
         The op takes as many more captured operands, before all others of that kind.
         """
+
+    @abc.abstractmethod
+    def runs(self, *args: Any) -> Iterator[Run]:
+        """Every run of a region for these operands, in order: NumPy's definition of the op, step by step."""
 
 
 def input_types(region: Graph) -> tuple[ArrayType, ...]:

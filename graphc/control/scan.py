@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.control.regions import AbstractControl, check_operands, input_types, output_types, run
+from graphc.control.regions import AbstractControl, Run, check_operands, input_types, output_types
 from graphc.control.scan_batch import batch_scan
 from graphc.control.scan_forward import push_scan
 from graphc.control.scan_reverse import pull_scan
@@ -53,19 +53,26 @@ class Scan(AbstractControl):
     def capturing(self, count: int, change: Callable[[Graph], Graph]) -> Scan:
         return replace(self, body=change(self.body), captured=self.captured + count)
 
-    def evaluate(self, *args: Any) -> Any:
+    def runs(self, *args: Any) -> Iterator[Run]:
         first = self.captured + self.carried
         fixed, sequences = args[: self.captured], args[first:]
         carries = tuple(np.asarray(c) for c in args[self.captured : first])
+        steps = range(self.length)  # sizes are known when values are
+        for i in reversed(steps) if self.reverse else steps:
+            step = Run(f"step {i} of a scan", self.body, (*fixed, *carries, *(x[i] for x in sequences)))
+            yield step
+            carries = step.outputs[: self.carried]
+
+    def evaluate(self, *args: Any) -> Any:
+        carries = tuple(np.asarray(c) for c in args[self.captured : self.captured + self.carried])
         stacked = [
             np.empty((self.length, *node.array_type.shape), node.array_type.dtype)
             for node in self.body.outputs[self.carried :]
         ]
-        steps = range(self.length)  # sizes are known when values are
-        for i in reversed(steps) if self.reverse else steps:
-            made = run(self.body, *fixed, *carries, *(x[i] for x in sequences))
-            carries = made[: self.carried]
-            for whole, element in zip(stacked, made[self.carried :], strict=True):
+        places = range(self.length)
+        for i, step in zip(reversed(places) if self.reverse else places, self.runs(*args), strict=True):
+            carries = step.outputs[: self.carried]
+            for whole, element in zip(stacked, step.outputs[self.carried :], strict=True):
                 whole[i] = element
         return (*carries, *stacked)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,12 +12,12 @@ from graphc.autodiff.reverse import pullback
 from graphc.batching.batch import batch_graph
 from graphc.control.regions import (
     AbstractControl,
+    Run,
     check_operands,
     input_types,
     is_real,
     is_zero,
     output_types,
-    run,
 )
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
@@ -51,9 +51,13 @@ class Switch(AbstractControl):
     def capturing(self, count: int, change: Callable[[Graph], Graph]) -> Switch:
         return Switch(tuple(map(change, self.branches)))
 
-    def evaluate(self, *args: Any) -> Any:
+    def runs(self, *args: Any) -> Iterator[Run]:
         index = min(max(int(args[0]), 0), len(self.branches) - 1)
-        return run(self.branches[index], *args[1:])
+        yield Run(f"branch {index} of a switch", self.branches[index], args[1:])
+
+    def evaluate(self, *args: Any) -> Any:
+        (chosen,) = self.runs(*args)
+        return chosen.outputs
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         """The branch that ran, pulled back; it computes again what it needs of its forward run."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from graphc.batching.batch import batch_graph
 from graphc.control.capture import with_inputs
 from graphc.control.regions import (
     AbstractControl,
+    Run,
     check_operands,
     derived,
     input_types,
@@ -19,7 +21,6 @@ from graphc.control.regions import (
     output_types,
     permuted,
     repeated,
-    run,
     zeros_or,
 )
 from graphc.control.while_reverse import pull_while
@@ -58,10 +59,21 @@ class While(AbstractControl):
     def capturing(self, count: int, change: Callable[[Graph], Graph]) -> While:
         return While(change(self.condition), change(self.body), self.captured + count)
 
-    def evaluate(self, *args: Any) -> Any:
+    def runs(self, *args: Any) -> Iterator[Run]:
         fixed, carries = args[: self.captured], tuple(np.asarray(c) for c in args[self.captured :])
-        while run(self.condition, *fixed, *carries)[0]:
-            carries = run(self.body, *fixed, *carries)
+        for i in itertools.count():
+            test = Run(f"the condition before step {i} of a while loop", self.condition, (*fixed, *carries))
+            yield test
+            if not test.outputs[0]:
+                return
+            step = Run(f"step {i} of a while loop", self.body, (*fixed, *carries))
+            yield step
+            carries = step.outputs
+
+    def evaluate(self, *args: Any) -> Any:
+        carries = tuple(np.asarray(c) for c in args[self.captured :])
+        for made in self.runs(*args):
+            carries = made.outputs if made.region is self.body else carries
         return carries
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:

@@ -172,6 +172,14 @@ def regions_of(op: AbstractOp) -> tuple[Graph, ...]:
     return tuple(found)
 
 
+def every_node(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph, each after those of its regions."""
+    for node in graph:
+        for region in regions_of(node.op):
+            yield from every_node(region)
+        yield node
+
+
 def _takes_tuple(op: AbstractOp) -> bool:
     return isinstance(op, Item)
 

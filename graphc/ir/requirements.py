@@ -5,12 +5,12 @@ Tracing `x[2:]` or `x[-1]` of f64[N] assumes that N is large enough; whoever run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.errors import ShapeError, located
 from graphc.ir.dims import Dim, evaluate
-from graphc.ir.graph import Graph, Node, regions_of
+from graphc.ir.graph import Graph, Node, every_node
 from graphc.ir.types import ArrayType
 
 
@@ -38,19 +38,11 @@ class Requirement:
 def requirements(graph: Graph) -> tuple[Requirement, ...]:
     """The conditions on symbolic sizes, each once, in the order of the program."""
     found: dict[Dim, Requirement] = {}
-    for node in _with_regions(graph):
+    for node in every_node(graph):
         for dim in node.op.conditions(*(a.type for a in node.args if isinstance(a.type, ArrayType))):
             if not isinstance(dim, int):
                 found.setdefault(dim, Requirement(dim, node))
     return tuple(found.values())
-
-
-def _with_regions(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph, each after those of its regions."""
-    for node in graph:
-        for region in regions_of(node.op):
-            yield from _with_regions(region)
-        yield node
 
 
 def check_sizes(graph: Graph, sizes: Mapping[str, int]) -> None:

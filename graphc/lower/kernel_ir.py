@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, product
 
 LINE = 64  # bytes of a cache line
 
@@ -230,7 +230,6 @@ class Kernel:
     buffers: tuple[Buffer, ...]
     symbols: tuple[str, ...]
     body: tuple[Statement, ...]
-    work: Dim = 0  # rough count of scalar operations, for scheduling
 
 
 def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statement]:
@@ -241,6 +240,22 @@ def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statem
             yield from statements(statement.test)
         if isinstance(statement, Loop | If | While | Matmul):
             yield from statements(statement.body)
+
+
+def work(body: list[Statement] | tuple[Statement, ...]) -> Dim | None:
+    """Roughly how many scalar operations a body does; None if the data decide how often a loop runs."""
+    total: Dim = 0
+    for s in body:
+        if isinstance(s, While):
+            return None
+        inside = work(s.body) if isinstance(s, Loop | If | Matmul) else 1
+        if inside is None:
+            return None
+        repeats: tuple[Dim, ...] = (s.axis.extent,) if isinstance(s, Loop) else ()
+        if isinstance(s, Matmul):
+            repeats = (s.row.extent, s.column.extent, s.depth)
+        total = total + product((inside + 1, *repeats))
+    return total
 
 
 def buffers_of(body: list[Statement]) -> tuple[tuple[Buffer, ...], frozenset[Buffer]]:

@@ -15,7 +15,8 @@ from graphc.backends.cpu.jit import Loaded, host_has
 from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
-from graphc.ir.dims import parse_dim
+from graphc.ir.dims import Dim, parse_dim
+from graphc.ir.graph import every_node
 from graphc.ir.printer import graph_key
 from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
 from graphc.runtime.cache import Entry as CacheEntry
@@ -191,7 +192,11 @@ def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:
 
 def _is_long(plan: LoweredProgram) -> bool:
     """Whether a call takes some microseconds: then other Python threads may run meanwhile."""
-    sizes = [b.size for b in (*plan.inputs, *plan.outputs)] + [b.size for b in plan.arena.offsets]
+    from graphc.lower.kernel_ir import work
+
+    buffers = (*plan.inputs, *plan.outputs, *plan.arena.offsets)
+    sizes: list[Dim | None] = [b.size for b in buffers]
+    sizes += [work(kernel.body) for kernel in plan.kernels]
     return any(not isinstance(n, int) or n > LONG_RUNNING for n in sizes)
 
 
@@ -205,7 +210,7 @@ def _describe(program: Program) -> str:
 
 def _error_row(exception: str, message: str, program: Program) -> list[Any]:
     """[class, text, node whose line it shows]: programs of other files may load the same code."""
-    places = {i: node.source for i, node in enumerate(program.traced) if node.source}
+    places = {i: node.source for i, node in enumerate(every_node(program.traced)) if node.source}
     shown = [i for i, source in places.items() if _AT + source in message]
     if not shown:
         return [exception, message, None]
@@ -217,7 +222,7 @@ def _error(row: Sequence[Any], program: Program) -> tuple[str, str]:
     exception, message, index = row
     if index is None:
         return exception, message
-    source = list(program.traced)[index].source
+    source = list(every_node(program.traced))[index].source
     return exception, message.replace(_AT, _AT + source if source else "")
 
 
