@@ -17,7 +17,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import INT64, KernelBuilder
-from graphc.lower.inline import Inliner, Part
+from graphc.lower.inline import Inliner, Part, without_dead_stores
 from graphc.lower.memory import Time
 from graphc.lower.writer import BOOL, ErrorTable
 from graphc.ops import leaf
@@ -53,6 +53,8 @@ class RegionLowering:
                 self._while(op)
             case Switch() as op:
                 self._switch(op)
+        touched, _ = k.buffers_of(self.builder.body)
+        self.temporaries = [t for t in self.temporaries if t[0] in touched]
 
     # ---- loops of known length
 
@@ -157,7 +159,9 @@ class RegionLowering:
             stores += self._number(op, parts[cell])
         inliner = Inliner(self.builder, parts)
         inliner.axes.update(axes or {})
-        return [*stores, *(s for kernel in body.kernels for s in inliner.copy(kernel.body))]
+        copied = [s for kernel in body.kernels for s in inliner.copy(kernel.body)]
+        own = {parts[b].buffer for b, _, _ in body.temporaries}
+        return without_dead_stores([*stores, *copied], own)
 
     def _number(self, op: leaf.Const, cell: Part) -> list[k.Statement]:
         """Puts a number where an op of the region takes it from memory."""
