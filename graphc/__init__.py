@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphc.api.transform import value_and_grad as value_and_grad
     from graphc.api.transform import vjp as vjp
     from graphc.nn.trainer import Trainer as Trainer
+    from graphc.symbols.from_sympy import from_sympy as from_sympy
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _PUBLIC = {
     "compile": "graphc.api.compile",
     "cond": "graphc.api.control_flow.branches",
     "fori_loop": "graphc.api.control_flow.loops",
+    "from_sympy": "graphc.symbols.from_sympy",
     "full": "graphc.api.create",
     "grad": "graphc.api.transform",
     "gradcheck": "graphc.api.gradcheck",

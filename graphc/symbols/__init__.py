@@ -1,0 +1,1 @@
+"""SymPy expressions in and out, and elementwise primitives whose derivatives SymPy derives."""
