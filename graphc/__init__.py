@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphc.api.transform import vjp as vjp
     from graphc.nn.trainer import Trainer as Trainer
     from graphc.symbols.from_sympy import from_sympy as from_sympy
+    from graphc.symbols.to_sympy import to_sympy as to_sympy
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _PUBLIC = {
     "scan": "graphc.api.control_flow.loops",
     "stop_gradient": "graphc.api.transform",
     "switch": "graphc.api.control_flow.branches",
+    "to_sympy": "graphc.symbols.to_sympy",
     "value_and_grad": "graphc.api.transform",
     "vjp": "graphc.api.transform",
     "while_loop": "graphc.api.control_flow.loops",
