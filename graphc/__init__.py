@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphc.api.transform import value_and_grad as value_and_grad
     from graphc.api.transform import vjp as vjp
     from graphc.nn.trainer import Trainer as Trainer
+    from graphc.symbols.elementwise import elementwise as elementwise
     from graphc.symbols.from_sympy import from_sympy as from_sympy
     from graphc.symbols.to_sympy import to_sympy as to_sympy
 
@@ -33,6 +34,7 @@ _PUBLIC = {
     "Trainer": "graphc.nn.trainer",
     "compile": "graphc.api.compile",
     "cond": "graphc.api.control_flow.branches",
+    "elementwise": "graphc.symbols.elementwise",
     "fori_loop": "graphc.api.control_flow.loops",
     "from_sympy": "graphc.symbols.from_sympy",
     "full": "graphc.api.create",

@@ -7,7 +7,7 @@ from graphc.passes.engine import Maker, Rules, apply_rules
 
 
 def erase_markers(graph: Graph) -> Graph:
-    """The graph without `stop_gradient`, for when no more derivatives will be taken."""
+    """The graph without `stop_gradient` and `with_gradients`, for when no more derivatives will be taken."""
     return apply_rules(graph, RULES)
 
 
@@ -15,4 +15,4 @@ def _operand(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | None
     return args[0]
 
 
-RULES: Rules = {"stop_gradient": (_operand,)}
+RULES: Rules = {"stop_gradient": (_operand,), "with_gradients": (_operand,)}

@@ -16,7 +16,7 @@ from graphc.passes.engine import Maker, NodeRule, apply_rules, region_fields
 LARGEST_RESULT = 4096  # elements; larger results stay computations, so that programs stay small
 
 # Ops that are not computations on values, or whose result would only be larger than its operand.
-_KEPT = frozenset(["input", "const", "item", "broadcast_to", "stop_gradient", "pad"])
+_KEPT = frozenset(["input", "const", "item", "broadcast_to", "stop_gradient", "with_gradients", "pad"])
 
 
 def fold_constants(graph: Graph) -> Graph:

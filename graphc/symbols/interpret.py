@@ -21,9 +21,10 @@ from graphc.symbols.scalars import as_number, scalar_function, truncated
 LARGEST = 10_000  # elements of one array
 
 # Ops that only move, add or multiply elements: NumPy does that with objects as with numbers.
-_MOVES = ("broadcast_to", "reshape", "transpose", "slice", "pad", "concatenate", "stop_gradient")
+_MOVES = ("broadcast_to", "reshape", "transpose", "slice", "pad", "concatenate")
+_MARKS = ("stop_gradient", "with_gradients")
 _COMPUTES = ("sum", "prod", "contract", "cumsum", "cumprod", "linear_recurrence", "triangular_solve")
-_BY_NUMPY = frozenset((*_MOVES, *_COMPUTES))
+_BY_NUMPY = frozenset((*_MOVES, *_MARKS, *_COMPUTES))
 # The same, with positions that must be known.
 _BY_POSITION = frozenset(["gather", "scatter_add", "scatter_set"])
 _FOLDS = {"max": sympy.Max, "min": sympy.Min, "supremum": sympy.Max, "all": sympy.And, "any": sympy.Or}

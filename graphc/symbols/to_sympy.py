@@ -18,6 +18,7 @@ from graphc.symbols.interpret import as_objects, run_on_expressions
 from graphc.symbols.numbers import exact
 from graphc.trace import tree
 from graphc.trace.function import Abstract
+from graphc.trace.tracer import Tracer
 from graphc.trace.tree import Structure
 
 _F64 = np.dtype(np.float64)
@@ -81,7 +82,7 @@ def _formula(
     symbolic = [(name, g) for name, g in zip(names, given, strict=True) if g is not None]
     recorded = _record(f, leaves, structure, [g is not None for g in given], symbolic, parameters)
     values = [expressions for _, (_, expressions) in symbolic]
-    captured = [as_objects(np.asarray(array), exact) for array in recorded.traced.captured]
+    captured = [_captured(array) for array in recorded.traced.captured]
     results = run_on_expressions(recorded.traced.graph, [*values, *captured])
     return recorded.assemble([_unwrapped(result) for result in results])
 
@@ -150,6 +151,19 @@ def _of_type(text: str, name: str) -> tuple[Abstract, np.ndarray] | None:
     for index in np.ndindex(*symbols.shape):
         symbols[index] = base[index] if index else sympy.Symbol(label, **assumption)
     return Abstract(type_), symbols
+
+
+def _captured(array: Any) -> np.ndarray:
+    """The elements of an array that the function refers to."""
+    if isinstance(array, Tracer):
+        raise ArgumentError(
+            located(
+                f"to_sympy: it refers to the traced value {array.node.type} of a function around it",
+                None,
+                "Pass it as an argument.",
+            )
+        )
+    return as_objects(np.asarray(array), exact)
 
 
 def _unwrapped(result: np.ndarray) -> Any:

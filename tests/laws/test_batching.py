@@ -23,6 +23,7 @@ from graphc.ops.reduce import Max, Sum
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.ops.stop import StopGradient
 from graphc.ops.view import BroadcastTo, Reshape
+from graphc.ops.with_gradients import WithGradients
 from tests.laws.test_elementwise import CORNERS, OPS
 from tests.laws.test_native_ops import graph_of, operand_types, sample
 from tests.laws.test_structural_ops import CASES, Case
@@ -36,6 +37,7 @@ INDICES = np.array([[1, 0], [1, 1]])
 
 MORE = {
     "stop_gradient": Case(StopGradient(), (TIES,)),
+    "with_gradients": Case(WithGradients(), (TIES, TIES, 2 * TIES)),
     "sum_over_nothing": Case(Sum(()), (TIES,)),
     "max_of_all": Case(Max((0, 1)), (TIES,)),
     "sort_ties": Case(Sort(1), (TIES,)),
