@@ -10,6 +10,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.llvm import Code, lanes_of, value_type
 from graphc.backends.cpu.math import MATH
+from graphc.backends.cpu.threefry import threefry2x32
 from graphc.errors import CompilationError
 
 Dtypes: TypeAlias = Sequence[np.dtype]
@@ -277,6 +278,7 @@ INTEGER: dict[str, Emit] = {
     "trunc": lambda c, a, signed: a,
     "rint": lambda c, a, signed: a,
     "bitwise_count": lambda c, a, signed: c.math("ctpop", _absolute(c, a, signed=signed)),
+    "threefry2x32": threefry2x32,
 }
 
 

@@ -4,6 +4,7 @@ from graphc.ops.elementwise import (  # noqa: F401
     arithmetic,
     bitwise,
     comparison,
+    counter,
     entropy,
     exponential,
     floating,

@@ -276,3 +276,22 @@ def floor_divide(x: float, y: float) -> float:
         return math.copysign(0.0, x / y)
     whole = np.floor(quotient)
     return float(whole + 1.0 if quotient - whole > 0.5 else whole)
+
+
+def threefry2x32(first: np.uint32, second: np.uint32, counter: np.uint64) -> np.uint64:
+    """Both words of Threefry-2x32 (Salmon et al. 2011), each computed in the low half of 64 bits."""
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    rotations = np.array([13, 15, 26, 6, 17, 29, 16, 24], np.uint64)
+    third = np.uint64(first) ^ np.uint64(second) ^ np.uint64(0x1BD11BDA)
+    keys = np.array([np.uint64(first), np.uint64(second), third])
+    x = ((counter >> half) + keys[0]) & mask
+    y = ((counter & mask) + keys[1]) & mask
+    for i in range(20):
+        turn = rotations[i % 8]
+        x = (x + y) & mask
+        y = (((y << turn) | (y >> (half - turn))) & mask) ^ x
+        if i % 4 == 3:
+            step = i // 4 + 1
+            x = (x + keys[step % 3]) & mask
+            y = (y + keys[(step + 1) % 3] + np.uint64(step)) & mask
+    return np.uint64((x << half) | y)
