@@ -68,7 +68,7 @@ _PUBLIC = {
         "graphc.errors",
     ),
 }
-_MODULES = frozenset(("errors", "nn", "optim"))
+_MODULES = frozenset(("errors", "nn", "optim", "random"))
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 

@@ -44,6 +44,11 @@ def centre(x: Any) -> Any:
 
 PARAMETERS = {"w1": "f32[8, 32]", "b1": "f32[32]", "w2": "f32[32, 4]"}
 
+
+def dropout(key: Any, x: Any) -> Any:
+    return np.where(graphc.random.bernoulli(key, 0.9, x.shape), x / 0.9, 0.0)
+
+
 # Name -> the function made ready, and the types of its arguments.
 PROGRAMS: dict[str, tuple[graphc.Compiled, tuple[Any, ...]]] = {
     "chain": (graphc.compile(chain), ("f32[1000]", "f32[1000]")),
@@ -54,5 +59,6 @@ PROGRAMS: dict[str, tuple[graphc.Compiled, tuple[Any, ...]]] = {
     ),
     "mlp_step": (graphc.compile(mlp_step, donate="params"), (PARAMETERS, "f32[100, 8]", "f32[100, 4]")),
     "embedding": (graphc.compile(embedding), ("f32[500, 16]", "i64[10, 6]")),
+    "dropout": (graphc.compile(dropout), ("u32[2]", "f32[64, 100]")),
     "symbolic": (graphc.compile(centre), ("f64[N, 3]",)),
 }
