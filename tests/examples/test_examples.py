@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphc.api.numba_interop import register
+
+register()  # Numba does it where graphc is installed; tests also run from the source alone
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -15,7 +18,12 @@ def run(name):
 
 
 def test_every_example_is_tested():
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"differentiate", "digits", "simple_mlp"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "differentiate",
+        "digits",
+        "optimise",
+        "simple_mlp",
+    }
 
 
 def test_the_digits_classifier_reaches_97_percent():
@@ -30,3 +38,11 @@ def test_the_derivatives_of_the_first_example_are_exact(capsys):
 
 def test_the_classic_training_script_converges():
     assert np.isclose(run("simple_mlp"), 0.061221, rtol=1e-3)
+
+
+def test_the_populations_are_explained_and_keplers_equation_solved():
+    pytest.importorskip("scipy", reason="BFGS is SciPy's")
+    fitted, worst = run("optimise")
+    # One step of Runge–Kutta is 0.25 long, which moves the best parameters by some 4e-5.
+    assert np.allclose(list(fitted.values()), [1.1, 0.4, 0.9, 0.15], rtol=1e-4)
+    assert worst < 1e-14
