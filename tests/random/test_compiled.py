@@ -237,15 +237,7 @@ def test_gradients_of_loops_draw_the_same_numbers_again():
     np.testing.assert_allclose(slope, total, rtol=1e-12)
 
 
-# Rows of 33 truncated from u64: on x86, LLVM 22 writes a whole wide lane where one lane of a mask is set.
-NARROW = pytest.mark.xfail(strict=True, reason="a masked store of one narrowed lane writes behind the buffer")
-BATCHED = [
-    pytest.param(draw, id=name, marks=[NARROW] if name == "bits of 8" else [])
-    for name, draw in {**EXACT, **ROUNDED}.items()
-]
-
-
-@pytest.mark.parametrize("draw", BATCHED)
+@pytest.mark.parametrize("draw", [*EXACT.values(), *ROUNDED.values()], ids=[*EXACT, *ROUNDED])
 def test_many_keys_at_once_draw_what_each_draws(draw):
     keys = random.split(KEY, 5)
     traced = record(draw, KEY)

@@ -279,6 +279,12 @@ class Code:
     ) -> None:
         """Writes consecutive elements; `streaming` bypasses the cache (needs full alignment)."""
         size = size_of(element_of(value.type))
+        only = _only_lane(mask)
+        if only is not None:
+            # LLVM 22 on x86 stores the whole lane of the wider vector where this one was truncated from it.
+            address = self.at(pointer, element_of(value.type), only)
+            self.b.store(self.lane(value, only), address, align=size)
+            return
         if mask is not None:
             name = f"llvm.masked.store.{suffix(value.type)}.p0"
             self.intrinsic(name, VOID, [value, pointer, ir.Constant(I32, align or size), mask])
@@ -402,3 +408,11 @@ class Code:
             self.b.ret_void()
         else:
             self.b.ret(value)
+
+
+def _only_lane(mask: ir.Value | None) -> int | None:
+    """The lane that a constant mask lets through, if it is a single one."""
+    if not isinstance(mask, ir.Constant):
+        return None
+    chosen = [i for i, lane in enumerate(mask.constant) if lane.constant]
+    return chosen[0] if len(chosen) == 1 else None
