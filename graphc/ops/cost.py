@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _COST = {
+    "threefry2x32": 110,
     **dict.fromkeys(("divide", "sqrt", "remainder", "floor_divide", "fmod", "reciprocal"), 4),
     **dict.fromkeys(
         ("add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "where", "square"), 1
