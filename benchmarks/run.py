@@ -1,6 +1,6 @@
 """Times graphc beside its peers, one thread, interleaved in one process.
 
-    python -m benchmarks.run [--peers numpy,jax,torch] [--rows TEXT] [--seconds S] [--out FILE]
+    python -m benchmarks.run [--peers NAMES] [--rows TEXT] [--seconds S] [--out FILE]
 
 Every result is compared with the first peer's before it is timed. A row reports the least time of each
 peer over interleaved rounds, and graphc's ratio to the fastest other peer (below 1 is faster).
@@ -23,6 +23,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 import numpy as np  # noqa: E402  (thread counts are read when NumPy is imported)
 
+from benchmarks.derivatives import derivative_workloads  # noqa: E402
+from benchmarks.objectives import objective_workloads  # noqa: E402
 from benchmarks.training import training_workloads  # noqa: E402
 from benchmarks.workloads import (  # noqa: E402
     Workload,
@@ -32,14 +34,14 @@ from benchmarks.workloads import (  # noqa: E402
     scalar_workloads,
 )
 
-PEERS = ("graphc", "numpy", "jax", "torch")
+PEERS = ("numpy", "jax", "torch", "casadi", "autograd")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--peers", default="numpy,jax,torch", help="peers beside graphc, if installed")
+    parser.add_argument("--peers", default=",".join(PEERS), help="peers beside graphc, if installed")
     parser.add_argument("--rows", default="", help="only rows whose name contains this text")
     parser.add_argument("--seconds", type=float, default=2.0, help="time spent on each row")
     parser.add_argument("--out", help="also write the table to this file")
@@ -66,6 +68,8 @@ def _workloads() -> list[Workload]:
         *matmul_workloads(),
         *row_workloads(),
         *chain_workloads(),
+        *derivative_workloads(),
+        *objective_workloads(),
     ]
 
 
