@@ -159,11 +159,20 @@ def _merged(
     long = tuple(label for label in summed if sizes[label] != 1)
     if len(long) <= 1:
         return op, a, b
-    rest_a = tuple(label for label in op.left if label not in summed)
-    rest_b = tuple(label for label in op.right if label not in summed)
-    depth = product(tuple(sizes[label] for label in summed))
-    a = np.transpose(a, tuple(op.left.index(label) for label in (*rest_a, *summed)))
-    b = np.transpose(b, tuple(op.right.index(label) for label in (*summed, *rest_b)))
-    a = np.reshape(a, (*(sizes[label] for label in rest_a), depth))
-    b = np.reshape(b, (depth, *(sizes[label] for label in rest_b)))
-    return Contract((*rest_a, summed[0]), (summed[0], *rest_b), op.out), a, b
+    left, a = _with_one_axis(a, op.left, summed)
+    right, b = _with_one_axis(b, op.right, summed)
+    return Contract(left, right, op.out), a, b
+
+
+def _with_one_axis(x: Any, labels: tuple[int, ...], summed: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
+    """x with its summed axes as one, called after the first of them, and its labels.
+
+    Axes that stand side by side in this order are one already, wherever they are; others are moved.
+    """
+    first = labels.index(summed[0])
+    if labels[first : first + len(summed)] != summed:
+        order = (*summed, *(label for label in labels if label not in summed))
+        x, labels, first = np.transpose(x, tuple(map(labels.index, order))), order, 0
+    end = first + len(summed)
+    shape = (*x.shape[:first], product(x.shape[first:end]), *x.shape[end:])
+    return (*labels[: first + 1], *labels[end:]), np.reshape(x, shape)

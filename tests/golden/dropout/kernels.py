@@ -34,22 +34,23 @@ def k0(key, x, out0):
     v10 = np.float32(2.3283064e-10)
     v11 = np.float32(0.5)
     v12 = np.uint64(32)
-    for i0 in range(6400):  # lanes
-        v0 = np.int64(i0)
-        v1 = np.uint64(v0)
-        v4 = np.uint64(threefry2x32(v3, v2, v1))  # programs.py:49
-        v7 = x[i0]
-        v8 = v7 / v6
-        v13 = np.uint64(v4 >> v12 if 0 <= v12 < 64 else v4 - v4)
-        v14 = np.uint64(v4 ^ v13)
-        v15 = np.uint32(v14)
-        v16 = np.float32(v15)
-        v17 = v16 + v11
-        v18 = v17 * v10
-        v19 = np.minimum(v18, v9)
-        v20 = v19 < v6
-        v21 = v8 if v20 else v5
-        out0[i0] = v21
+    for task in range(13):  # parallel
+        for i0 in range(min(task * 512, 6400), min((task + 1) * 512, 6400)):  # lanes
+            v0 = np.int64(i0)
+            v1 = np.uint64(v0)
+            v4 = np.uint64(threefry2x32(v3, v2, v1))  # programs.py:49
+            v7 = x[i0]
+            v8 = v7 / v6
+            v13 = np.uint64(v4 >> v12 if 0 <= v12 < 64 else v4 - v4)
+            v14 = np.uint64(v4 ^ v13)
+            v15 = np.uint32(v14)
+            v16 = np.float32(v15)
+            v17 = v16 + v11
+            v18 = v17 * v10
+            v19 = np.minimum(v18, v9)
+            v20 = v19 < v6
+            v21 = v8 if v20 else v5
+            out0[i0] = v21
 
 
 def dropout(key, x, out0):
