@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphc.api.transform import stop_gradient as stop_gradient
     from graphc.api.transform import value_and_grad as value_and_grad
     from graphc.api.transform import vjp as vjp
+    from graphc.api.vmap import vmap as vmap
     from graphc.nn.trainer import Trainer as Trainer
     from graphc.symbols.elementwise import elementwise as elementwise
     from graphc.symbols.from_sympy import from_sympy as from_sympy
@@ -47,6 +48,7 @@ _PUBLIC = {
     "to_sympy": "graphc.symbols.to_sympy",
     "value_and_grad": "graphc.api.transform",
     "vjp": "graphc.api.transform",
+    "vmap": "graphc.api.vmap",
     "while_loop": "graphc.api.control_flow.loops",
     "zeros": "graphc.api.create",
     **dict.fromkeys(

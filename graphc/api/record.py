@@ -55,15 +55,16 @@ def record_tree(function: Callable[[Any], Any], arguments: Arguments) -> Recorde
         before = tree.flatten(given)
         leaves, structure = tree.flatten(function(given))
         _refuse_lost_updates(arguments, before, tree.flatten(given), leaves)
-        found.append((structure, tuple((i, leaf) for i, leaf in enumerate(leaves) if not _is_value(leaf))))
+        found.append((structure, tuple((i, leaf) for i, leaf in enumerate(leaves) if not is_value(leaf))))
         # A size of an array is a Python integer, traced or not.
-        return [as_tracer(v) if isinstance(v, SymbolicDim) else v for v in leaves if _is_value(v)]
+        return [as_tracer(v) if isinstance(v, SymbolicDim) else v for v in leaves if is_value(v)]
 
     traced = trace(flat, arguments.abstract, arguments.names)
     return Recorded(traced, *found[0])
 
 
-def _is_value(leaf: Any) -> bool:
+def is_value(leaf: Any) -> bool:
+    """Whether a leaf is an array or a number: something that can be an input or a result of a program."""
     arrays = (Tracer, SymbolicDim, np.ndarray, np.generic)
     return isinstance(leaf, arrays) or type(leaf) in (float, int, bool)
 

@@ -128,6 +128,10 @@ def _remembered(make: Callable[..., T]) -> Callable[..., T]:
     recent = functools.lru_cache(64)(make)
 
     def call(f: Callable[..., Any], *rest: Any) -> T:
+        try:
+            hash(f)
+        except TypeError:  # a dataclass with __call__
+            return make(f, *rest)
         if not isinstance(f, FunctionType | Compiled):
             return recent(f, *rest)
         made: dict[Any, T] = vars(f).setdefault("_graphc_derivatives", {})

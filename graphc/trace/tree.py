@@ -62,6 +62,25 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     return unflatten(structure, [function(*row) for row in zip(*columns, strict=True)])
 
 
+def broadcast_prefix(prefix: Any, whole: Any) -> list[Any]:
+    """For each leaf of `whole`, the leaf of `prefix` above it; ValueError where `prefix` is no prefix of it.
+
+    None is a leaf of `prefix`, and still no leaf of `whole`.
+    """
+    for tree in (prefix, whole):
+        flatten(tree)  # knows its dataclasses afterwards
+    above = optree.broadcast_prefix(prefix, whole, none_is_leaf=True, namespace=_NAMESPACE)
+    below = optree.tree_leaves(whole, none_is_leaf=True, namespace=_NAMESPACE)
+    return [leaf for leaf, value in zip(above, below, strict=True) if value is not None]
+
+
+def flatten_with_none(tree: Any) -> tuple[tuple[Any, ...], Structure]:
+    """The leaves of `tree`, None being one, and its structure."""
+    flatten(tree)
+    leaves, structure = optree.tree_flatten(tree, none_is_leaf=True, namespace=_NAMESPACE)
+    return tuple(leaves), structure
+
+
 def leaf_names(structure: Structure, root: str) -> list[str]:
     """What each leaf is called in Python: `x`, `x['w'][0]`, `x.weight`."""
     return [accessor.codify(root) for accessor in structure.accessors()]

@@ -11,22 +11,27 @@ import pytest
 
 from graphc.batching.batch import batch_graph
 from graphc.ir.dims import Dim, symbol
-from graphc.ir.graph import AbstractOp, Graph
+from graphc.ir.graph import AbstractOp, Builder, Graph, Node
 from graphc.ir.interpret import interpret
 from graphc.ir.parser import registered_ops
+from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType, TupleType
 from graphc.ir.verify import verify
 from graphc.ops.base import AbstractElementwise
 from graphc.ops.contract import Contract
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
+from graphc.ops.leaf import Input
+from graphc.ops.linalg import Cholesky
 from graphc.ops.reduce import Max, Sum
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.ops.stop import StopGradient
 from graphc.ops.view import BroadcastTo, Reshape
 from graphc.ops.with_gradients import WithGradients
+from tests.helpers import record
 from tests.laws.test_elementwise import CORNERS, OPS
 from tests.laws.test_native_ops import graph_of, operand_types, sample
 from tests.laws.test_structural_ops import CASES, Case
+from tests.native import Native
 
 RNG = np.random.default_rng(11)
 SIZES = (3, 1, 0)
@@ -158,3 +163,100 @@ def corners(name: str, i: int, dtype: np.dtype) -> np.ndarray:
         with np.errstate(all="ignore"):
             return np.roll(np.array(CORNERS), i).astype(dtype)
     return sample(dtype, len(CORNERS), (0, 3))
+
+
+# ---- examples of examples
+
+
+@pytest.mark.parametrize("name", STRUCTURAL)
+def test_examples_of_examples(name: str) -> None:
+    """Batched twice, an op is the op on each example of each example, whatever has which of the two axes."""
+    case = STRUCTURAL[name]
+    for inner, outer in itertools.product(subsets(len(case.args)), repeat=2):
+        once = given(case, inner, 3)
+        args = [
+            examples(case, i, 2) if o and not m else np.stack([x, x[::-1]]) if o else x
+            for i, (x, m, o) in enumerate(zip(once, inner, outer, strict=True))
+        ]
+        per_example = batched(case.op, once, inner, 3)
+        graph, _ = batch_graph(per_example, symbol("B"), outer)
+        rows = [
+            one_by_one(case.op, [x[i] if o else x for x, o in zip(args, outer, strict=True)], inner, 3)
+            for i in (0, 1)
+        ]
+        agree(interpret(verify(graph), *args), [np.stack(parts) for parts in zip(*rows, strict=True)])
+
+
+# ---- machine code
+
+
+def together(graphs: Sequence[Graph]) -> Graph:
+    """All graphs as one, side by side."""
+    builder = Builder()
+    inputs: list[Node] = []
+    outputs: list[Node] = []
+    for graph in graphs:
+        nodes = [builder.add(Input(len(inputs) + i, n.array_type)) for i, n in enumerate(graph.inputs)]
+        inputs += nodes
+        outputs += inline(builder, graph, tuple(nodes))
+    return Graph(tuple(inputs), tuple(outputs))
+
+
+# Eigenvectors and singular vectors have a sign of their own: tests/lower compares their products.
+UNIQUE = [name for name in STRUCTURAL if name not in ("eigh", "svd")]
+
+
+@pytest.mark.parametrize("name", UNIQUE)
+def test_machine_code_over_any_number_of_examples(name: str) -> None:
+    case = STRUCTURAL[name]
+    marks = subsets(len(case.args))
+    graph = together([batched(case.op, given(case, m, 3), m, symbol("B")) for m in marks])
+    program = Native(graph)
+    for size in SIZES:
+        args = [given(case, m, size) for m in marks]
+        expected = [one_by_one(case.op, a, m, size) for a, m in zip(args, marks, strict=True)]
+        agree(program(*itertools.chain(*args)), list(itertools.chain(*expected)))
+
+
+@pytest.mark.parametrize("name", ["eigh", "svd"])
+def test_stacks_are_decomposed_by_machine_code(name: str) -> None:
+    case = CASES[name]
+    (x,) = given(case, (True,), 3)
+    graph = batched(case.op, [x], (True,), 3)
+    parts = Native(graph)(x)
+    if name == "eigh":
+        w, v = parts
+        product = (v * w[..., None, :]) @ np.swapaxes(v, -1, -2)
+    else:
+        u, s, vt = parts
+        product = (u * s[..., None, :]) @ vt
+    np.testing.assert_allclose(product, x, rtol=1e-10, atol=1e-12)
+
+
+def test_one_example_that_fails_is_an_error() -> None:
+    x = np.stack([np.eye(2), -np.eye(2)])
+    graph = batched(Cholesky(), [x], (True,), 2)
+    for run in (lambda: interpret(graph, x), lambda: Native(graph)(x)):
+        with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+            run()
+    with pytest.raises(IndexError):
+        Native(batched(Gather((0,)), [x, np.array([0, 2])], (True, True), 2))(x, np.array([0, 2]))
+
+
+# ---- graphs
+
+
+def test_what_no_example_reaches_is_left_as_it_is() -> None:
+    def f(x: Any, w: Any) -> Any:
+        scaled = np.exp(w) * 2
+        return x * scaled, scaled
+
+    traced = record(f, "f64[3]", "f64[3]").graph
+    graph, flags = batch_graph(traced, 5, (True, False))
+    assert flags == (True, False)
+    assert [str(n.type) for n in graph if n.op.name == "exp"] == ["f64[3]"]
+    graph, flags = batch_graph(traced, 5, (True, False), all_outputs=True)
+    assert flags == (True, True)
+    assert [str(n.type) for n in graph.outputs] == ["f64[5, 3]"] * 2
+    graph, flags = batch_graph(traced, 5, (False, False))
+    assert flags == (False, False) and str(graph) == str(traced)
