@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.errors import UnsupportedError, located
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Item, Node
 from graphc.trace.context import Trace, tracing
@@ -27,7 +28,8 @@ def batch_graph(
 
     Inputs marked in `batched` carry the examples along a new axis 0; the others are the same for all
     examples, and so is every node that no marked input reaches: it is left as it is. With `all_outputs`,
-    outputs that do not depend on the example are repeated, so that all are batched.
+    outputs that do not depend on the example are repeated, so that all are batched. UnsupportedError for an
+    op that has no rule.
     """
     with tracing() as trace:
         done: dict[Node, _Value] = {}
@@ -52,9 +54,13 @@ def _over_examples(trace: Trace, node: Node, args: Sequence[_Value], size: Dim) 
         return _Value((trace.builder.add(node.op, *nodes, source=node.source),), False)
     if isinstance(node.op, Item):
         return _Value((args[0].nodes[node.op.index],), True)
-    trace.source = node.source
     operands = (Tracer(trace, arg.nodes[0]) for arg in args)
-    made = node.op.batch(size, tuple(arg.batched for arg in args), *operands)
+    trace.source = node.source
+    try:
+        made = node.op.batch(size, tuple(arg.batched for arg in args), *operands)
+    except NotImplementedError as error:
+        remedy = "Call it outside vmap, on all examples or in a Python loop over them."
+        raise UnsupportedError(located(str(error), node.source, remedy)) from None
     trace.source = None
     results = made if isinstance(made, tuple) else (made,)
     return _Value(tuple(lift(trace, result) for result in results), True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphc.batching.batch import batch_graph
+from graphc.errors import UnsupportedError
 from graphc.ir.dims import Dim, symbol
 from graphc.ir.graph import AbstractOp, Builder, Graph, Node
 from graphc.ir.interpret import interpret
@@ -17,7 +18,7 @@ from graphc.ir.parser import registered_ops
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType, TupleType
 from graphc.ir.verify import verify
-from graphc.ops.base import AbstractElementwise
+from graphc.ops.base import AbstractElementwise, apply
 from graphc.ops.contract import Contract
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Input
@@ -260,3 +261,30 @@ def test_what_no_example_reaches_is_left_as_it_is() -> None:
     assert [str(n.type) for n in graph.outputs] == ["f64[5, 3]"] * 2
     graph, flags = batch_graph(traced, 5, (False, False))
     assert flags == (False, False) and str(graph) == str(traced)
+
+
+class Secret(AbstractOp):
+    """An op that does not say what it is over examples."""
+
+    name = "secret"
+
+    def infer(self, *args: ArrayType) -> ArrayType:
+        return args[0]
+
+    def evaluate(self, *args: Any) -> Any:
+        return args[0]
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        return (g,)
+
+
+def test_an_op_without_a_rule_is_refused_where_examples_reach_it() -> None:
+    traced = record(lambda x, w: x + apply(Secret(), w), "f64[3]", "f64[3]").graph
+    graph, _ = batch_graph(traced, 5, (True, False))
+    assert str(graph.outputs[0].type) == "f64[5, 3]"
+    with pytest.raises(UnsupportedError) as caught:
+        batch_graph(traced, 5, (True, True))
+    first, place, remedy = str(caught.value).split("\n")
+    assert first == "secret has no rule for vmap"
+    assert place.startswith("  at test_batching.py:")
+    assert remedy == "  Call it outside vmap, on all examples or in a Python loop over them."
