@@ -13,6 +13,7 @@ from graphc.errors import TraceError, located
 from graphc.ir.dims import SymbolicDim
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced, trace
+from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.tree import Structure
 
@@ -64,8 +65,8 @@ def record_tree(function: Callable[[Any], Any], arguments: Arguments) -> Recorde
 
 
 def is_value(leaf: Any) -> bool:
-    """Whether a leaf is an array or a number: something that can be an input or a result of a program."""
-    arrays = (Tracer, SymbolicDim, np.ndarray, np.generic)
+    """Whether a leaf is an array or a number (or a selection, which is refused where it becomes one)."""
+    arrays = (Tracer, Selected, SymbolicDim, np.ndarray, np.generic)
     return isinstance(leaf, arrays) or type(leaf) in (float, int, bool)
 
 

@@ -252,6 +252,18 @@ def test_what_cannot_be_compiled():
         graphc.compile(generator)
 
 
+def test_what_a_traced_mask_selects_is_no_result(backend):
+    selected = graphc.compile(lambda x: {"y": x[x > 0]}, backend=backend)
+    with pytest.raises(graphc.TraceError) as caught:
+        selected(np.ones(3))
+    first, place, remedy = str(caught.value).split("\n")
+    assert first == "x[mask] of f64[3] has a shape that depends on the data"
+    assert place.startswith("  at test_compile.py:")
+    assert remedy.startswith(
+        "  Elementwise functions, sums, means and x[mask] = value work on it; otherwise use"
+    )
+
+
 # ---- options
 
 

@@ -36,7 +36,7 @@ from tests.native import Native
 
 RNG = np.random.default_rng(11)
 SIZES = (3, 1, 0)
-NO_OPERANDS = {"const", "iota", "size"}
+NO_OPERANDS = {"const", "iota", "size", "unset"}
 WITH_REGIONS = {"scan", "while", "switch"}  # tested with control flow
 TIES = np.array([[1.0, np.nan, 1.0, -0.0], [0.0, 1.0, -np.inf, 1.0]])
 INDICES = np.array([[1, 0], [1, 1]])
