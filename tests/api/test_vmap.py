@@ -274,6 +274,15 @@ def test_examples_times_a_shared_matrix_are_one_product():
     assert product.array_type.shape == (50, 4)
 
 
+def test_formulas_are_as_stable_as_without_vmap():
+    def log_sum_exp(x):
+        return np.log(np.sum(np.exp(x)))
+
+    x = np.array([[1000.0, 1000.0], [1.0, -800.0]])
+    same(graphc.vmap(log_sum_exp)(x), np.array([1000 + np.log(2), 1.0]))
+    same(graphc.vmap(graphc.grad(log_sum_exp))(x), np.array([[0.5, 0.5], [1.0, 0.0]]))
+
+
 # ---- errors
 
 

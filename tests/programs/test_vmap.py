@@ -157,3 +157,19 @@ def test_hessians_by_nesting():
             [0, -400 * y, 200],
         ]
         np.testing.assert_allclose(h, expected, rtol=1e-12, atol=1e-10)
+
+
+def test_kernels_are_those_of_a_function_written_for_rows():
+    def softmax(x):
+        e = np.exp(x - np.max(x))
+        return e / np.sum(e)
+
+    def softmax_of_rows(x):
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        return e / np.sum(e, axis=1, keepdims=True)
+
+    texts = [
+        [line.partition("#")[0].rstrip() for line in str(f.lower("f32[N, 100]").kernels).splitlines()]
+        for f in (graphc.vmap(softmax), graphc.compile(softmax_of_rows))
+    ]
+    assert texts[0] == texts[1]
