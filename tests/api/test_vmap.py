@@ -236,6 +236,32 @@ def test_hessian_diagonal_by_grad_of_grad():
     np.testing.assert_allclose(second(X[0]), -2 * t * (1 - t**2), rtol=1e-13)
 
 
+LOOPS = {
+    "cond": lambda x: graphc.cond(x[0] > 1, np.sin, np.cos, x),
+    "switch": lambda x: graphc.switch((2 * x[1]).astype(np.int64), [np.sin, np.cos, np.tanh], x),
+    "while_loop": lambda x: graphc.while_loop(lambda c: c < 10, lambda c: c * 2, 0.5 + x[0] ** 2),
+    "fori_loop": lambda x: graphc.fori_loop(0, 3, lambda i, c: c * x[0] + i, x),
+    "scan": lambda x: graphc.scan(lambda c, e: (c * e, c + e), 1.0, x)[1],
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_and_branches_go_each_examples_own_way(name):
+    f = LOOPS[name]
+
+    def loss(x):
+        return np.sum(np.sin(f(x)))
+
+    same(graphc.vmap(f)(X), np.stack([f(x) for x in X]))  # outside a trace, f runs in Python
+    step = 1e-6 * np.random.default_rng(4).normal(size=3)
+    slopes = [(loss(x + step) - loss(x - step)) / 2 for x in X]
+    for gradients in (
+        graphc.vmap(graphc.grad(loss))(X),
+        graphc.grad(lambda x: np.sum(graphc.vmap(loss)(x)))(X),
+    ):
+        np.testing.assert_allclose(gradients @ step, slopes, rtol=1e-5, atol=1e-12)
+
+
 # ---- sizes
 
 
