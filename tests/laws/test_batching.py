@@ -29,6 +29,7 @@ from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.ops.stop import StopGradient
 from graphc.ops.view import BroadcastTo, Reshape
 from graphc.ops.with_gradients import WithGradients
+from graphc.passes.erase_markers import erase_markers
 from tests.helpers import record
 from tests.laws.test_elementwise import CORNERS, OPS
 from tests.laws.test_native_ops import graph_of, operand_types, sample
@@ -217,7 +218,7 @@ def test_machine_code_over_any_number_of_examples(name: str) -> None:
     case = STRUCTURAL[name]
     marks = subsets(len(case.args))
     graph = together([batched(case.op, given(case, m, 3), m, symbol("B")) for m in marks])
-    program = Native(graph)
+    program = Native(erase_markers(graph))
     for size in SIZES:
         args = [given(case, m, size) for m in marks]
         expected = [one_by_one(case.op, a, m, size) for a, m in zip(args, marks, strict=True)]
