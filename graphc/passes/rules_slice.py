@@ -6,6 +6,7 @@ All exact, except that adding padded arrays turns -0.0 into 0.0 and joining them
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Node
@@ -16,6 +17,7 @@ from graphc.ops.view import Concatenate, Pad, Slice, Transpose
 from graphc.passes.axes import same_but_ones
 from graphc.passes.engine import Maker, Rules, splat
 
+LONGEST_SUM = 32  # terms of a sum that are looked through for neighbours
 JOIN_LIMIT = 256  # operands of one concatenation that adjacent pads are merged into
 
 
@@ -206,10 +208,41 @@ def pad(make: Maker, op: Pad, args: tuple[Node, ...]) -> Node | None:
 
 
 def add_of_pads(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
-    """Arrays padded to neighbouring places: join them, then pad. The gradients of x[i] meet like this."""
-    a, b = args
-    if not (isinstance(a.op, Pad) and isinstance(b.op, Pad)):
+    """Arrays padded to neighbouring places: join them, then pad. The gradients of x[i] meet like this.
+
+    Neighbours need not stand side by side in a longer sum.
+    """
+    terms = _terms(make, op, args)
+    pads = [term for term in terms if isinstance(term.op, Pad)]
+    if len(pads) < 2:
         return None
+    joined = next((j for a, b in combinations(pads, 2) if (j := _joined_pads(make, a, b)) is not None), None)
+    if joined is None:
+        return None
+    node, first, second = joined
+    rest = [term for term in terms if term is not first and term is not second]
+    for term in rest:
+        node = make.make(op, term, node)
+    return node
+
+
+def _terms(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> list[Node]:
+    """The operands of a sum of sums; one that is used elsewhere is a single term. None of a long sum."""
+    waiting, terms = list(reversed(args)), []
+    while waiting:
+        node = waiting.pop()
+        if node.op == op and node not in make.shared:
+            waiting += reversed(node.args)
+        else:
+            terms.append(node)
+        if len(terms) + len(waiting) > LONGEST_SUM:
+            return []
+    return terms
+
+
+def _joined_pads(make: Maker, a: Node, b: Node) -> tuple[Node, Node, Node] | None:
+    """The pad of two arrays that lie side by side as one array, and the pads it stands for."""
+    assert isinstance(a.op, Pad) and isinstance(b.op, Pad)
     if any(s != 1 for s in (*a.op.step, *b.op.step)):
         return None
     n, m = a.args[0].array_type.shape, b.args[0].array_type.shape
@@ -221,7 +254,7 @@ def add_of_pads(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | N
         a, b, n = b, a, m
     if b.op.start[axis] != a.op.start[axis] + n[axis]:  # type: ignore[attr-defined]
         return None
-    return make.make(a.op, make.make(Concatenate(axis), a.args[0], b.args[0]))
+    return make.make(a.op, make.make(Concatenate(axis), a.args[0], b.args[0])), a, b
 
 
 def concatenate(make: Maker, op: Concatenate, args: tuple[Node, ...]) -> Node | None:

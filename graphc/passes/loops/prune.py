@@ -32,7 +32,7 @@ def _scan(site: Site, op: Scan) -> Mapping[int, Node] | None:
     if any(_unchanged(op.body, op.captured, i) for i in range(op.carried)):
         return _without_unchanged(site, op)
     first = op.captured
-    stacked = [i for i in range(op.carried, len(op.body.outputs)) if i in site.used]
+    stacked, equal = _distinct(op, site)
     carries = [i for i in range(op.carried) if i in site.used]
     live = _live(op.body, first, op.carried, {*stacked, *carries})
     kept_carries = [i for i in range(op.carried) if i in live]
@@ -48,8 +48,18 @@ def _scan(site: Site, op: Scan) -> Mapping[int, Node] | None:
         return {}
     body = restricted(op.body, inputs, outputs)
     smaller = replace(op, body=body, captured=len(captured), carried=len(kept_carries))
-    made = site.results(smaller, [site.args[i] for i in inputs])
-    return dict(zip(outputs, made, strict=True))
+    made = dict(zip(outputs, site.results(smaller, [site.args[i] for i in inputs]), strict=True))
+    return {**made, **{i: made[other] for i, other in equal.items()}}
+
+
+def _distinct(op: Scan, site: Site) -> tuple[list[int], dict[int, int]]:
+    """The stacked results that somebody reads, each once, and for repeated ones the number of the first."""
+    first: dict[Node, int] = {}
+    equal: dict[int, int] = {}
+    for i in range(op.carried, len(op.body.outputs)):
+        if i in site.used and first.setdefault(op.body.outputs[i], i) != i:
+            equal[i] = first[op.body.outputs[i]]
+    return list(first.values()), equal
 
 
 def _while(site: Site, op: While) -> Mapping[int, Node] | None:
