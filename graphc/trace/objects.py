@@ -95,9 +95,7 @@ def lift_sequence(values: Any) -> Any:
 
 
 def stacked(values: list[Any]) -> Any:
-    """The values as rows of one array, in NumPy's common dtype; weak where all are Python scalars."""
-    from graphc.trace.numpy_functions.arguments import promoted
-
+    """The values as rows of one array, in NumPy's common dtype; there Python's numbers have their own."""
     rows = [as_tracer(v) for v in values]
     if any(r.shape != rows[0].shape for r in rows):
         shapes = ", ".join(f"({', '.join(map(str, r.shape))})" for r in rows[:6])
@@ -108,9 +106,7 @@ def stacked(values: list[Any]) -> Any:
                 "All elements of np.array([...]) need one shape; pad them, or use np.concatenate.",
             )
         )
-    dtype = np.dtype(rows[0].dtype) if all(r.weak for r in rows[:1]) and len(rows) == 1 else promoted(*rows)
-    if all(r.weak in (int, float) for r in rows):
-        dtype = np.result_type(*(r.dtype for r in rows))
+    dtype = np.result_type(*(r.dtype for r in rows))
     shape = (1, *rows[0].shape)
     pieces = [record(Reshape(shape), cast(r, dtype)) for r in rows]
     return record(Concatenate(0), *pieces) if len(pieces) > 1 else pieces[0]

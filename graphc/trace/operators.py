@@ -52,6 +52,13 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
     return Tracer(result.owner, result.node, weak)
 
 
+def power_operator(base: Any, exponent: Any) -> Any:
+    """base ** exponent. NumPy squares arrays for the exponent 2, which makes int8 of booleans, not int64."""
+    if type(exponent) is int and exponent == 2 and base.ndim > 0 and base.dtype == np.bool_:
+        return np.square(base)
+    return apply_operator(np.power, base, exponent)
+
+
 def _as_integer(operand: Any) -> Any:
     return operand.astype(np.int64) if getattr(operand, "weak", None) is bool else operand
 
@@ -93,7 +100,7 @@ class Operators:
     __floordiv__, __rfloordiv__ = _binary(np.floor_divide), _reflected(np.floor_divide)
     __mod__, __rmod__ = _binary(np.remainder), _reflected(np.remainder)
     __divmod__, __rdivmod__ = _binary(np.divmod), _reflected(np.divmod)
-    __pow__, __rpow__ = _binary(np.power), _reflected(np.power)
+    __rpow__ = _reflected(np.power)
     __matmul__, __rmatmul__ = _binary(np.matmul), _reflected(np.matmul)
     __and__, __rand__ = _binary(np.bitwise_and), _reflected(np.bitwise_and)
     __or__, __ror__ = _binary(np.bitwise_or), _reflected(np.bitwise_or)
@@ -103,5 +110,9 @@ class Operators:
     __lt__, __le__ = _binary(np.less), _binary(np.less_equal)
     __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
     __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
+
+    def __pow__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, str) or other is None else power_operator(self, other)
+
     __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
     __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)

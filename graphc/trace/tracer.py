@@ -218,6 +218,10 @@ def lift(trace: Trace, value: Any) -> Node:
     if isinstance(value, np.ndarray) and value.ndim:
         return trace.capture(id(value), value, type_of(value))
     if isinstance(value, bool | int | float | np.generic | np.ndarray):
+        if type(value) is int and not -(2**63) <= value < 2**64:
+            raise OverflowError(
+                located(f"Python integer {value} does not fit 64 bits", user_line_with_text(), "Use a float.")
+            )
         try:
             op = Const.of(value)
             dtype_name(op.dtype)

@@ -24,7 +24,7 @@ def power(x: Any, y: Any, *, dtype: Any = None, casting: Any = "same_kind") -> A
     in NumPy's `**`: NaN, not ∞, at -∞.
     """
     operands = tuple(arg if type(arg) in (int, float) else as_tracer(arg) for arg in (x, y))
-    to, _ = loop_dtypes(np.power, operands, dtype, casting)
+    to, of_exponent = loop_dtypes(np.power, operands, dtype, casting)
     exponent = constant_of(y)
     if exponent is None or constant_of(x) is not None:
         return elementwise(Power(), x, y, ufunc=np.power, dtype=dtype, casting=casting)
@@ -32,6 +32,8 @@ def power(x: Any, y: Any, *, dtype: Any = None, casting: Any = "same_kind") -> A
         raise ValueError(
             f"Integers to negative integer powers are not allowed.\n  at {user_line_with_text()}"
         )
+    if to.kind == "u":
+        cast(operands[1], of_exponent)  # OverflowError for a negative exponent
     short = fixed_power(cast(x, to), exponent)
     if short is None:
         return elementwise(Power(), x, y, ufunc=np.power, dtype=dtype, casting=casting)

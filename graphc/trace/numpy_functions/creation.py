@@ -78,7 +78,7 @@ def full_like(
     """fill_value in the shape and dtype of a."""
     x = as_tracer(a)
     target = x.dtype if dtype is None else dtype
-    value = cast(as_tracer(fill_value), target)
+    value = cast(fill_value, target)
     return broadcast_to(value, x.shape if shape is None else dims_of(shape))
 
 

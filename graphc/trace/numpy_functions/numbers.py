@@ -125,12 +125,6 @@ def common_type(*arrays: Any) -> Any:
     ).type
 
 
-@implements(np.isscalar)
-def isscalar(element: Any) -> bool:
-    """Whether it is a traced Python scalar."""
-    return as_tracer(element).weak is not None
-
-
 @implements(np.may_share_memory, np.shares_memory)
 def shares_memory(a: Any, b: Any, /, max_work: Any = None) -> bool:
     """Whether one is a view of the other's memory."""

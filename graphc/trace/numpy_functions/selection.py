@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import ShapeError
 from graphc.ops.base import ALL_OPS
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import NO_VALUE, common, finish, refuse, strong
@@ -43,11 +44,21 @@ def clip(
     low = min if a_min is NO_VALUE else a_min
     high = max if a_max is NO_VALUE else a_max
     result: Any = as_tracer(a)
-    if low is not None and low is not NO_VALUE:
+    if _limits(result, low, np.greater):
         result = np.maximum(result, low)
-    if high is not None and high is not NO_VALUE:
+    if _limits(result, high, np.less):
         result = np.minimum(result, high)
     return finish(strong(result), out)
+
+
+def _limits(x: Tracer, bound: Any, relation: np.ufunc) -> bool:
+    """Whether a bound is given that x can reach: Python integers may lie outside the range of x's dtype."""
+    if bound is None or bound is NO_VALUE:
+        return False
+    if type(bound) is not int or x.dtype.kind not in "iu":
+        return True
+    range_ = np.iinfo(x.dtype)
+    return bool(relation(bound, range_.min if relation is np.greater else range_.max))
 
 
 @implements(np.select)
@@ -135,23 +146,33 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool 
 
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
-    """Whether all elements are close."""
-    return np.all(isclose(a, b, rtol, atol, equal_nan))
+    """Whether all elements are close: a Python bool."""
+    return _python_bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+def _python_bool(x: Any) -> Tracer:
+    """The same truth value, returned to the caller as NumPy returns it: not as np.bool."""
+    return Tracer(x.owner, x.node, bool)
 
 
 @implements(np.array_equal)
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
-    """Whether shapes and all elements are equal."""
+    """Whether shapes and all elements are equal: a Python bool."""
     x, y = strong(a1), strong(a2)
     if x.shape != y.shape:
         return False
     same = x == y
     if equal_nan and x.dtype.kind == y.dtype.kind == "f":
         same = same | (np.isnan(x) & np.isnan(y))
-    return np.all(same)
+    return _python_bool(np.all(same))
 
 
 @implements(np.array_equiv)
 def array_equiv(a1: Any, a2: Any) -> Any:
-    """Whether all elements are equal after broadcasting."""
-    return np.all(strong(a1) == strong(a2))
+    """Whether all elements are equal after broadcasting: a Python bool."""
+    x, y = strong(a1), strong(a2)
+    try:
+        broadcast_shapes(x.shape, y.shape)
+    except ShapeError:
+        return False
+    return _python_bool(np.all(x == y))
