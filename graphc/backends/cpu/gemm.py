@@ -14,7 +14,7 @@ from graphc.backends.cpu.gemm_blocks import Layout, Product, effective_strides, 
 from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape, plan_matmul
 from graphc.backends.cpu.index import Index
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64
-from graphc.backends.cpu.matvec import CHUNK_BYTES, VectorForm, emit_vector_product, vector_form
+from graphc.backends.cpu.matvec import SCRATCH_BYTES, VectorForm, emit_vector_product, vector_form
 from graphc.backends.cpu.microkernel import Epilogue, Tile
 
 __all__ = ["CacheSizes", "Epilogue", "MatmulShape", "Tile", "emit_matmul", "row_block", "scratch_bytes"]
@@ -79,9 +79,9 @@ def scratch_bytes(
     The run-time sizes m, n, k are accepted, and not needed.
     """
     if vector_form(shape) is not None:
-        return CHUNK_BYTES
+        return SCRATCH_BYTES
     plan = plan_matmul(shape, vector_bytes, caches)
-    chunk = CHUNK_BYTES if _single_row_form(shape) else 0
+    chunk = SCRATCH_BYTES if _single_row_form(shape) else 0
     return max(chunk, shape.dtype.itemsize * Layout.of(shape, plan).total)
 
 

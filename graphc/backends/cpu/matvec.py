@@ -3,6 +3,9 @@
 Two forms, by the contiguous axis of the matrix: dot products with the lanes along k, four at once; and
 rank-one updates, eight k per pass over sums that stay in the L1 cache. Both leave a chunk of results in
 scratch, over which the epilogue runs while it is in L1.
+
+Long sums are made of the sums of blocks, so that the rounding error grows with their number and their
+length, not with the product of these (Higham 2002, section 4.2).
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ from graphc.backends.cpu.llvm import Code, i64, scalar_type
 from graphc.backends.cpu.microkernel import Epilogue, Tile
 
 CHUNK_BYTES = 16 * 1024
+SCRATCH_BYTES = 2 * CHUNK_BYTES  # the sums, and those of one block
 DEPTH = 8  # k steps per pass over the sums: enough to hide their loads and stores
+BLOCK = 512  # k steps of rank-one updates that are summed apart, a multiple of DEPTH
+DOT_BLOCK = 4096  # the same of dot products, spread over lanes: a multiple of two vectors
 
 
 @dataclass(frozen=True)
@@ -120,23 +126,60 @@ def _run_epilogue(o: _Operands, form: VectorForm, start: ir.Value, count: Index,
 
 
 def _updates(o: _Operands, start: ir.Value, count: Index) -> None:
-    """sums[r] = Σ_k matrix[start + r, k] vector[k] with the lanes along r, in ascending k."""
+    """sums[r] = Σ_k matrix[start + r, k] vector[k] with the lanes along r, block by block in ascending k."""
+    code = o.code
+    _clear(o, o.sums, count)
+    if isinstance(o.depth, int) and o.depth <= 2 * BLOCK:
+        _update_block(o, o.sums, start, count, i64(0), o.depth)
+        return
+    partial = code.at(o.sums, ir.IntType(8), CHUNK_BYTES)
+
+    def block(k: ir.Value) -> None:
+        later = code.compare(">", k, i64(0))
+        code.when(later, lambda: _clear(o, partial, count))
+        end = smaller(code, plus(code, k, BLOCK), o.depth)
+        _update_block(o, code.select(later, partial, o.sums), start, count, k, end)
+        code.when(later, lambda: _accumulate(o, partial, count))
+
+    code.loop(o.depth, block, step=BLOCK, name="blocks")
+
+
+def _clear(o: _Operands, sums: ir.Value, count: Index) -> None:
     code = o.code
     zero = code.like(ir.VectorType(o.element, o.lanes), 0)
-    code.loop(count, lambda j: code.store(zero, code.at(o.sums, o.element, j)), step=o.lanes, name="clear")
+    code.loop(count, lambda j: code.store(zero, code.at(sums, o.element, j)), step=o.lanes, name="clear")
+
+
+def _accumulate(o: _Operands, partial: ir.Value, count: Index) -> None:
+    """sums += partial."""
+    code = o.code
+
+    def vector(j: ir.Value) -> None:
+        place = code.at(o.sums, o.element, j)
+        more = code.load(code.at(partial, o.element, j), o.element, o.lanes)
+        code.store(code.add(code.load(place, o.element, o.lanes), more), place)
+
+    code.loop(count, vector, step=o.lanes, name="accumulate")
+
+
+def _update_block(
+    o: _Operands, sums: ir.Value, start: ir.Value, count: Index, first: ir.Value, end: Index
+) -> None:
+    """sums[r] += Σ_k matrix[start + r, k] vector[k] for k in [first, end)."""
+    code = o.code
     full = floor_to(code, count, o.lanes)
     rest = i64(minus(code, count, full))
 
     def update(k: ir.Value, depth: int) -> None:
-        first = code.at(o.matrix, o.element, start, times(code, k, o.step))
-        lines = [code.at(first, o.element, times(code, o.step, i)) for i in range(depth)]
+        line = code.at(o.matrix, o.element, start, times(code, k, o.step))
+        lines = [code.at(line, o.element, times(code, o.step, i)) for i in range(depth)]
         scalars = []
         for i in range(depth):
             pointer = code.at(o.vector, o.element, times(code, plus(code, k, i), o.vector_step))
             scalars.append(code.splat(code.load(pointer, o.element), o.lanes))
 
         def vector(j: ir.Value, mask: ir.Value | None = None) -> None:
-            place = code.at(o.sums, o.element, j)
+            place = code.at(sums, o.element, j)
             total = code.load(place, o.element, o.lanes)
             for scalar, line in zip(scalars, lines, strict=True):
                 total = code.fma(
@@ -147,9 +190,9 @@ def _updates(o: _Operands, start: ir.Value, count: Index) -> None:
         code.loop(full, vector, step=o.lanes, name="vectors")
         code.when(code.compare(">", rest, i64(0)), lambda: vector(i64(full), code.mask_first(rest, o.lanes)))
 
-    deep = floor_to(code, o.depth, DEPTH)
-    code.loop(deep, lambda k: update(k, DEPTH), step=DEPTH, name="updates")
-    code.loop(o.depth, lambda k: update(k, 1), start=deep, name="update")
+    deep = plus(code, first, floor_to(code, minus(code, end, first), DEPTH))
+    code.loop(i64(deep), lambda k: update(k, DEPTH), start=first, step=DEPTH, name="updates")
+    code.loop(i64(end), lambda k: update(k, 1), start=i64(deep), name="update")
 
 
 def _dot_products(o: _Operands, start: ir.Value, count: Index) -> None:
@@ -183,7 +226,18 @@ def _dot_rows(o: _Operands, lines: list[ir.Value]) -> list[ir.Value]:
                 out[2 * i + half] = code.fma(x, y, out[2 * i + half])
         return out
 
-    sums = code.loop(pairs, lambda k, *acc: step(k, 2, acc, None), [zero] * (2 * len(lines)), step=2 * lanes)
+    def pairs_from(first: Index, end: Index) -> list[ir.Value]:
+        zeros = [zero] * (2 * len(lines))
+        return code.loop(end, lambda k, *acc: step(k, 2, acc, None), zeros, start=first, step=2 * lanes)
+
+    def block(k: ir.Value, *totals: ir.Value) -> list[ir.Value]:
+        sums = pairs_from(k, smaller(code, plus(code, k, DOT_BLOCK), pairs))
+        return [code.add(total, s) for total, s in zip(totals, sums, strict=True)]
+
+    if isinstance(pairs, int) and pairs <= 2 * DOT_BLOCK:
+        sums = pairs_from(0, pairs)
+    else:
+        sums = code.loop(pairs, block, [zero] * (2 * len(lines)), step=DOT_BLOCK, name="blocks")
     sums = code.loop(full, lambda k, *acc: step(k, 1, acc, None), sums, start=pairs, step=lanes)
     rest = i64(minus(code, o.depth, full))
     mask = code.mask_first(rest, lanes)
