@@ -22,6 +22,7 @@ from graphc.lower.expressions import (
     Read,
     SizeValue,
 )
+from graphc.lower.quotient import quotient_by_invariant
 
 BOOL = np.dtype(np.bool_)
 
@@ -119,11 +120,10 @@ class ExpressionWriter:
         raise VerificationError(f"cannot write {e}")
 
     def _apply(self, e: Apply, operands: tuple[k.Value, ...]) -> k.Value:
-        """The operation; a quotient whose divisor the loop does not change is a product."""
+        """The operation; a quotient whose divisor the loop does not change becomes a product."""
         b = self.builder
         if e.op == "divide" and operands[1].depth < operands[0].depth and not b.is_constant(operands[1]):
-            inverse = b.let("reciprocal", operands[1:], e.dtype, e.source)
-            return b.let("multiply", (operands[0], inverse), e.dtype, e.source)
+            return quotient_by_invariant(b, e, *operands)
         return b.let(e.op, operands, e.dtype, e.source)
 
     def _checked(self, e: Checked, done: dict[Expression, k.Value]) -> k.Value:
