@@ -21,6 +21,7 @@ from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota, Size
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
+from graphc.ops.norm import Norm
 from graphc.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod, Sum, Supremum
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.ops.view import BroadcastTo, Concatenate, Pad, Reshape, Slice, Transpose
@@ -55,6 +56,8 @@ CASES = {
     "max": Case(Max((0,)), (X,)),
     "supremum": Case(Supremum((1,)), (X,)),
     "min": Case(Min((0, 1)), (X,)),
+    "norm": Case(Norm((1,)), (X,)),
+    "norm_axes": Case(Norm((0, 2)), (CUBE,)),
     "all": Case(All((0,)), (X > 0,)),
     "any": Case(Any_((1,)), (X > 0,)),
     "argmax": Case(ArgMax(0), (X,)),
@@ -153,7 +156,7 @@ def test_every_op_that_is_not_elementwise_has_a_case() -> None:
     assert structural - {case.op.name for case in CASES.values()} <= COVERED_ELSEWHERE
 
 
-MODULES = ("reduce", "view", "contract", "cast", "gather", "cumulative", "sort", "linalg", "leaf")
+MODULES = ("reduce", "norm", "view", "contract", "cast", "gather", "cumulative", "sort", "linalg", "leaf")
 
 
 @pytest.mark.parametrize("name", CASES)
