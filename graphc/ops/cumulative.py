@@ -1,8 +1,8 @@
-"""Running sums and products along an axis."""
+"""Running sums, products and extrema along an axis."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,9 +15,12 @@ from graphc.ops.base import AbstractLinear, apply, every_example, register
 
 
 @dataclass(frozen=True)
-class _Cumulative(AbstractOp):
+class AbstractCumulative(AbstractOp):
+    """y[i] = y[i-1] ∘ x[i] along `axis`, where `combine` names the elementwise op ∘."""
+
     axis: int
-    reverse: bool = False
+
+    combine: ClassVar[str]
 
     def infer(self, *args: ArrayType) -> ArrayType:
         (x,) = args
@@ -26,17 +29,18 @@ class _Cumulative(AbstractOp):
         return x
 
     def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
-        return apply(type(self)(self.axis + 1, self.reverse), *args)
+        return apply(replace(self, axis=self.axis + 1), *args)
 
 
 @register
-class CumSum(AbstractLinear, _Cumulative):
+class CumSum(AbstractLinear, AbstractCumulative):
     """y[i] = Σ x[j] over j ≤ i along `axis`; with `reverse`, over j ≥ i."""
 
     axis: int
     reverse: bool = False
 
     name: ClassVar[str] = "cumsum"
+    combine: ClassVar[str] = "add"
 
     def evaluate(self, *args: Any) -> Any:
         (x,) = args
@@ -49,13 +53,14 @@ class CumSum(AbstractLinear, _Cumulative):
 
 
 @register
-class CumProd(_Cumulative):
+class CumProd(AbstractCumulative):
     """y[i] = Π x[j] over j ≤ i along `axis`; with `reverse`, over j ≥ i."""
 
     axis: int
     reverse: bool = False
 
     name: ClassVar[str] = "cumprod"
+    combine: ClassVar[str] = "multiply"
 
     def evaluate(self, *args: Any) -> Any:
         (x,) = args
@@ -84,6 +89,60 @@ def shifted(x: Any, axis: int, later: bool) -> Any:
     if later:
         return np.concatenate([one, x[(*lead, slice(None, -1))]], axis)
     return np.concatenate([x[(*lead, slice(1, None))], one], axis)
+
+
+class _RunningExtremum(AbstractCumulative):
+    """Shared gradient of running maxima and minima: that of the first of equal elements."""
+
+    axis: int
+
+    reverse: ClassVar[bool] = False
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        """What arrives at a run of equal results goes to the element that began it: h_i = g_i + h_{i+1}."""
+        (x,) = args
+        lead = (slice(None),) * self.axis
+        later, before = x[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
+        begins = self._replaces(later, before) | (np.isnan(later) & ~np.isnan(before))
+        edge = np.ones_like(x[(*lead, slice(0, 1))], dtype=bool)
+        continues = np.concatenate([~begins, ~edge], self.axis).astype(g.dtype)
+        total = apply(LinearRecurrence(self.axis, True), continues, g)
+        return (np.where(np.concatenate([edge, begins], self.axis), total, np.zeros_like(total)),)
+
+    def _replaces(self, later: Any, before: Any) -> Any:
+        raise NotImplementedError
+
+
+@register
+class CumMax(_RunningExtremum):
+    """y[i] = max x[j] over j ≤ i along `axis`; NaN from the first NaN on."""
+
+    axis: int
+
+    name: ClassVar[str] = "cummax"
+    combine: ClassVar[str] = "maximum"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.maximum.accumulate(args[0], self.axis)
+
+    def _replaces(self, later: Any, before: Any) -> Any:
+        return later > before
+
+
+@register
+class CumMin(_RunningExtremum):
+    """y[i] = min x[j] over j ≤ i along `axis`; NaN from the first NaN on."""
+
+    axis: int
+
+    name: ClassVar[str] = "cummin"
+    combine: ClassVar[str] = "minimum"
+
+    def evaluate(self, *args: Any) -> Any:
+        return np.minimum.accumulate(args[0], self.axis)
+
+    def _replaces(self, later: Any, before: Any) -> Any:
+        return later < before
 
 
 @register

@@ -18,8 +18,7 @@ from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP
 from graphc.trace import numpy_functions, ufunc_rules  # noqa: F401  (fill the tables)
 from graphc.trace.functions import FUNCTIONS
 from graphc.trace.methods import ArrayMethods
-from graphc.trace.numpy_functions.gathering import REFUSED
-from graphc.trace.numpy_functions.linalg import NO_REAL_RESULT
+from graphc.trace.numpy_functions.refusals import NO_REAL_RESULT, REFUSED
 from graphc.trace.ufuncs import COMPOSED, METHODS, SPECIAL_COMPOSED
 
 _NAMESPACES: tuple[ModuleType, ...] = (np, np.linalg, np.fft)
@@ -79,7 +78,7 @@ def _refused() -> str:
     named = {function: name for name, function in _named().items()}
     reasons: dict[Any, str] = {
         **REFUSED,
-        **dict.fromkeys(NO_REAL_RESULT, "For a symmetric matrix use np.linalg.eigh."),
+        **{function: remedy for function, (_, remedy) in NO_REAL_RESULT.items()},
     }
     rows = sorted((named[f], text.replace("|", "\\|")) for f, text in reasons.items())
     return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in rows)]) + "\n"

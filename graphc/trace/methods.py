@@ -183,7 +183,7 @@ class ArrayMethods:
     round, repeat, take = _through(np.round), _through(np.repeat), _through(np.take)
     diagonal, trace, argsort = _through(np.diagonal), _through(np.trace), _through(np.argsort)
     nonzero, compress, choose = _through(np.nonzero), _through(np.compress), _through(np.choose)
-    searchsorted = _through(np.searchsorted)
+    searchsorted, argpartition = _through(np.searchsorted), _through(np.argpartition)
 
     __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
     __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.true_divide)

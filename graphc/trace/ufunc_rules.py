@@ -123,6 +123,27 @@ def modf(x: Any, **options: Any) -> Any:
     return np.copysign(difference, x), whole
 
 
+@composed(np.frexp)
+def frexp(x: Any, **options: Any) -> Any:
+    """(m, e) with x = m 2ᵉ, ½ ≤ |m| < 1, e of type int32; (x, 0) for 0, ∞ and NaN. m has the gradient 2⁻ᵉ."""
+    operand = as_tracer(x)
+    (dtype,) = loop_dtypes(np.frexp, (operand,), **options)
+    value = cast(operand, dtype)
+    special = (value == 0) | ~np.isfinite(value)
+    usual = np.where(special, np.ones_like(value), value)
+    small = np.abs(usual) < np.finfo(dtype).smallest_normal
+    lift = np.finfo(dtype).nmant + 2  # a power of two that makes every subnormal number normal
+    usual = np.where(small, usual * 2.0**lift, usual)
+    exponent = cast(np.floor(np.log2(np.abs(usual))), np.int32) + 1
+    half = np.ldexp(np.ldexp(usual, -(exponent // 2)), -(exponent - exponent // 2))
+    over, under = np.abs(half) >= 1, np.abs(half) < 0.5  # log2 rounds next to powers of two
+    half = np.where(over, half / 2, np.where(under, half * 2, half))
+    exponent = (
+        exponent + cast(over, np.int32) - cast(under, np.int32) - np.where(small, np.int32(lift), np.int32(0))
+    )
+    return np.where(special, value, half), np.where(special, np.int32(0), exponent)
+
+
 COMPOSED[np.degrees], COMPOSED[np.radians] = np.rad2deg, np.deg2rad
 
 

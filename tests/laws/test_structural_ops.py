@@ -17,7 +17,7 @@ from graphc.ir.types import ArrayType, TupleType, type_of
 from graphc.ops.base import ALL_OPS, AbstractElementwise, apply
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
-from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
+from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota, Size
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
@@ -80,6 +80,9 @@ CASES = {
     "scatter_set_two_axes": Case(ScatterSet((0, 1)), (X, RNG.normal(size=3), POSITIONS, POSITIONS)),
     "cumsum": Case(CumSum(1), (X,)),
     "cumsum_reverse": Case(CumSum(0, True), (X,)),
+    "cummax": Case(CumMax(1), (CUBE,)),
+    "cummin": Case(CumMin(0), (X,)),
+    "cummax_integers": Case(CumMax(0), (np.array([3, 1, 4, 1, 5]),)),
     "cumprod": Case(CumProd(1), (X,)),
     "cumprod_reverse": Case(CumProd(0, True), (X,)),
     "cumprod_with_zeros": Case(CumProd(1), (ZERO_FACTORS,)),

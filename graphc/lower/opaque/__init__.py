@@ -17,7 +17,7 @@ from graphc.lower.opaque.sorting import argsort, sort
 from graphc.lower.opaque.svd import svd
 from graphc.lower.opaque.triangular import cholesky, lu, triangular_solve
 from graphc.lower.writer import ErrorTable
-from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
+from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import ScatterAdd, ScatterSet
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
@@ -32,6 +32,8 @@ OPAQUE: dict[type[AbstractOp], Emit] = {
     ScatterSet: scatter,
     CumSum: cumulative,
     CumProd: cumulative,
+    CumMax: cumulative,
+    CumMin: cumulative,
     LinearRecurrence: linear_recurrence,
     Sort: sort,
     ArgSort: argsort,

@@ -1,4 +1,4 @@
-"""Kernels of running sums, running products and linear recurrences along an axis."""
+"""Kernels of running sums, products and extrema, and of linear recurrences along an axis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.opaque.notation import Array, Notation, Point, Scalar
 from graphc.lower.writer import ErrorTable
-from graphc.ops.cumulative import CumProd, CumSum, LinearRecurrence
+from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 
 # (previous result or None at the first place, operands at this place) -> result
 Step: TypeAlias = Callable[[Scalar | None, list[Scalar]], Scalar]
@@ -26,8 +26,8 @@ def cumulative(
 ) -> list[k.Buffer]:
     """y[i] = y[i - 1] ∘ x[i], starting from x[0]."""
     op = node.op
-    assert isinstance(op, CumSum | CumProd)
-    name = "add" if isinstance(op, CumSum) else "multiply"
+    assert isinstance(op, CumSum | CumProd | CumMax | CumMin)
+    name = op.combine
     code = Notation(builder, errors, node.source)
 
     def step(previous: Scalar | None, at: list[Scalar]) -> Scalar:

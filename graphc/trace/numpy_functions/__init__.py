@@ -1,7 +1,9 @@
 """NumPy functions written in terms of graph ops, one family a module. Importing fills the table."""
 
 from graphc.trace.numpy_functions import (  # noqa: F401
+    counting,
     creation,
+    decompositions,
     diagonals,
     differences,
     einsum,
@@ -17,8 +19,10 @@ from graphc.trace.numpy_functions import (  # noqa: F401
     positions,
     products,
     reductions,
+    refusals,
     selection,
     shapes,
     special,
     statistics,
+    ufunc_methods,
 )

@@ -14,6 +14,7 @@ from graphc.trace.functions import implements
 from graphc.trace.index_parts import plan_index
 from graphc.trace.numpy_functions.arguments import coordinates, finish, one_axis, refuse, strong
 from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.numpy_functions.selection import where
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast, unsupported
@@ -66,7 +67,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 @implements(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """Stores values at one position per line along an axis."""
-    x = _target(arr, "put_along_axis")
+    x = target_of(arr, "put_along_axis")
     if axis is None:
         raise unsupported("numpy.put_along_axis with axis=None")
     _, positions = _along(x, strong(indices), one_axis(axis, x.ndim))
@@ -76,34 +77,54 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
 
 @implements(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    """Stores values at flat positions."""
-    refuse("put", mode=(mode, "raise"))
-    x = _target(a, "put")
+    """Stores values at flat positions; too few of them are repeated."""
+    x = target_of(a, "put")
     flat = x.reshape(-1)
-    index, values = strong(ind), strong(v)
-    if values.size != 1 and values.size != index.size:
-        raise unsupported("numpy.put with values that are repeated or cut off")
-    stored = broadcast_to(values.reshape(-1), (index.size,))
-    flat[index.reshape(-1)] = stored
+    index, values = strong(ind).reshape(-1), strong(v).reshape(-1)
+    if mode in ("wrap", "clip"):
+        index = index % x.size if mode == "wrap" else np.clip(index, 0, x.size - 1)
+    elif mode != "raise":
+        raise ValueError("clipmode not understood")
+    if values.size == 0:
+        return
+    flat[index] = np.resize(values, index.shape) if values.shape != index.shape else values
     if x.node is not flat.node:
         assign(x, reshaped(flat, x.shape).node)
 
 
-@implements(np.place, np.putmask)
+def _cycled(values: Any, places: Any) -> Any:
+    """The elements at `places`, counted on from the first after the last."""
+    flat = reshaped(values, (values.size,))
+    return flat[places % values.size]
+
+
+@implements(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> None:
-    """Stores a value, or values of a's shape, where the mask holds."""
-    x = _target(a, "putmask")
+    """Stores the values where the mask holds, each at its own flat position; too few are repeated."""
+    x = target_of(a, "putmask")
     new = cast(values, x.dtype)
-    if new.size != 1 and new.shape != x.shape:
-        raise unsupported("numpy.putmask with values that are repeated")
-    x[...] = where(mask, new.reshape(()) if new.size == 1 else new, x)
+    if new.shape != x.shape:
+        new = reshaped(_cycled(new, np.arange(x.size, like=x)), x.shape)
+    x[...] = where(mask, new, x)
+
+
+@implements(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """Stores the values one after another where the mask holds; too few are repeated."""
+    x = target_of(arr, "place")
+    new, test = cast(vals, x.dtype), strong(mask)
+    if test.size != x.size:
+        raise ValueError("place: mask and data must be the same size")
+    test = reshaped(test, (x.size,)) != 0
+    number = np.maximum(np.cumsum(test) - 1, 0)
+    x[...] = where(reshaped(test, x.shape), reshaped(_cycled(new, number), x.shape), x)
 
 
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """Stores a value on the main diagonal."""
     refuse("fill_diagonal", wrap=(wrap, False))
-    x = _target(a, "fill_diagonal")
+    x = target_of(a, "fill_diagonal")
     if x.ndim < 2:
         raise ValueError("array must be at least 2-d")
     value = as_tracer(val)
@@ -123,42 +144,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     return take(a, np.flatnonzero(np.asarray(condition)), axis, out)
 
 
-def data_dependent(function: str, remedy: str) -> TraceError:
-    """The error for a function whose result has as many elements as the data says."""
-    return TraceError(
-        located(
-            f"numpy.{function}: the shape of its result depends on the data", user_line_with_text(), remedy
-        )
-    )
-
-
-REFUSED = {
-    np.nonzero: "Use masks: np.where(x != 0, a, b), np.count_nonzero(x), or np.argmax(x != 0) for the first.",
-    np.argwhere: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
-    np.flatnonzero: "Use masks: np.where(x != 0, a, b), or np.argmax(x != 0) for the first.",
-    np.extract: "Use np.where(condition, x, 0), or a reduction with where=.",
-    np.unique: "Use np.sort(x), whose neighbours differ where a new value starts.",
-    np.unique_values: "Use np.sort(x), whose neighbours differ where a new value starts.",
-    np.union1d: "Use np.sort(np.concatenate([a, b])).",
-    np.intersect1d: "Compare with broadcasting: np.any(a[:, None] == b, axis=1).",
-    np.setdiff1d: "Compare with broadcasting: ~np.any(a[:, None] == b, axis=1).",
-    np.trim_zeros: "Multiply by a mask instead.",
-    np.bincount: "Use np.add.at(np.zeros_like(...), x, 1) with a fixed number of bins.",
-    np.histogram: "Use np.searchsorted and np.add.at with fixed bins.",
-}
-
-
-def _refuser(function: Any, remedy: str) -> None:
-    @implements(function)
-    def refuse_it(*args: Any, **keywords: Any) -> Any:
-        raise data_dependent(function.__name__, remedy)
-
-
-for _name, _remedy in REFUSED.items():
-    _refuser(_name, _remedy)
-
-
-def _target(a: Any, function: str) -> Any:
+def target_of(a: Any, function: str) -> Any:
     """The traced array that is written to."""
     if not isinstance(a, Tracer):
         raise TraceError(
@@ -174,7 +160,7 @@ def _target(a: Any, function: str) -> Any:
 
 def _add_at(a: Any, indices: Any, b: Any) -> None:
     """a[indices] += b, repeated indices adding up."""
-    x = _target(a, "add.at")
+    x = target_of(a, "add.at")
     plan = plan_index(x, indices)
     part = view(x, *plan.ops)
     value = cast(b, x.dtype)

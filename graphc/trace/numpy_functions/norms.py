@@ -8,7 +8,8 @@ import numpy as np
 
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import all_axes, one_axis
-from graphc.trace.numpy_functions.linalg import floating, inv, svdvals
+from graphc.trace.numpy_functions.decompositions import svdvals
+from graphc.trace.numpy_functions.linalg import floating, inv
 from graphc.trace.ufuncs import cast
 
 

@@ -12,7 +12,7 @@ from graphc.trace.numpy_functions.arguments import one_axis, refuse, strong
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.selection import where
 from graphc.trace.tracer import Tracer, record
-from graphc.trace.ufuncs import cast, unsupported
+from graphc.trace.ufuncs import cast
 
 
 def _along(op: Any, a: Any, axis: Any) -> Any:
@@ -78,14 +78,24 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return len(edges) - searchsorted(edges[::-1].copy(), x, "right" if right else "left")
 
 
+def _periodic(at: Any, knots: Any, values: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Everything moved into one period, the knots sorted and continued by one at each end."""
+    at, knots = at % period, knots % period
+    order = np.argsort(knots)
+    knots, values = knots[order], values[order]
+    knots = np.concatenate([knots[-1:] - period, knots, knots[:1] + period])
+    return at, knots, np.concatenate([values[-1:], values, values[:1]])
+
+
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """The piecewise linear function through (xp, fp), constant outside."""
     at, knots, values = (cast(strong(v), np.float64) for v in (x, xp, fp))
-    if period is not None:
-        raise unsupported("numpy.interp with period=")
     if knots.ndim != 1 or knots.shape != values.shape:
         raise ValueError("fp and xp are not of the same length.")
+    if period is not None:
+        at, knots, values = _periodic(at, knots, values, np.abs(period))
+        left = right = None
     n = knots.shape[0]
     if n == 1:
         inside: Any = np.broadcast_to(values[0], at.shape)

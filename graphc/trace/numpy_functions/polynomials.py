@@ -35,6 +35,19 @@ def polymul(a1: Any, a2: Any) -> Any:
     return np.convolve(_coefficients(a1), _coefficients(a2))
 
 
+@implements(np.poly)
+def poly(seq_of_zeros: Any) -> Any:
+    """The coefficients of Π (x - z) over the zeros z, the first 1."""
+    zeros = strong(seq_of_zeros)
+    if zeros.ndim != 1:
+        raise unsupported("numpy.poly of a matrix, whose eigenvalues may be complex")
+    zeros = zeros + 0.0
+    result: Any = np.ones(1, zeros.dtype)
+    for i in range(len(zeros)):
+        result = np.convolve(result, np.stack([np.ones_like(zeros[i]), -zeros[i]]))
+    return strong(result)
+
+
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
     """The m-th derivative."""

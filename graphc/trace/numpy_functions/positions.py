@@ -8,8 +8,8 @@ import numpy as np
 
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import one_axis, strong
-from graphc.trace.numpy_functions.gathering import data_dependent
 from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.tracer import Tracer
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
 

@@ -161,6 +161,12 @@ def _vecdot(x1: Any, x2: Any, /, out: Any = None, axis: int = -1) -> Any:
     return finish(matmul(a[..., None, :], b[..., :, None])[..., 0, 0], out)
 
 
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Σ over one axis of both."""
+    return _vecdot(x1, x2, axis=axis)
+
+
 def _matvec(x1: Any, x2: Any, /, out: Any = None) -> Any:
     """Matrix times vector over the last axes."""
     return finish(matmul(strong(x1), strong(x2)[..., :, None])[..., 0], out)

@@ -145,43 +145,65 @@ def sorted_lines(x: Any, axis: Any) -> Any:
     return result
 
 
+METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
 def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
     x = strong(a)
     lines = sorted_lines(x, axis)
-    n = lines.shape[-1]
-    if isinstance(n, SymbolicDim) or isinstance(q, Tracer):
-        raise unsupported("numpy.quantile along an axis of symbolic size, or of a traced q")
-    levels = np.asarray(q, x.dtype if isinstance(q, int | float) and x.dtype.kind == "f" else np.float64)
-    if np.any((levels < 0) | (levels > 1)):
+    kind = x.dtype if isinstance(q, int | float) and x.dtype.kind == "f" else np.float64
+    levels = cast(q, kind) if isinstance(q, Tracer) else np.asarray(q, kind)
+    if not isinstance(q, Tracer) and np.any((levels < 0) | (levels > 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    if method not in ("linear", "lower", "higher", "midpoint", "nearest"):
+    if method not in METHODS:
         raise unsupported(f"numpy.quantile with method={method!r}")
-    results = [_at_level(lines, level * (n - 1), method) for level in levels.ravel()]
+    last = lines.shape[-1] - 1
+    if isinstance(q, Tracer) or isinstance(last, SymbolicDim):
+        # Known while tracing or not, places are numbers of the program then.
+        levels, last = strong(levels), cast(as_tracer(last), levels.dtype)
+    flat = levels.reshape(-1)
+    results = [_at_level(lines, flat[i] * last, method) for i in range(flat.shape[0])]
     if keepdims:
         axes = all_axes(axis, x.ndim)
         shape = tuple(1 if i in axes else m for i, m in enumerate(x.shape))
         results = [reshaped(r, shape) for r in results]
     stacked = np.stack(results) if levels.ndim else results[0]
-    return np.reshape(stacked, levels.shape + results[0].shape) if levels.ndim > 1 else stacked
+    return np.reshape(stacked, (*levels.shape, *results[0].shape)) if levels.ndim > 1 else stacked
 
 
 def _at_level(lines: Any, place: Any, method: str) -> Any:
     """The value at a fractional place of the sorted lines; NaN if a line holds one."""
     if method == "nearest":
         place = np.round(place)
-    low, high = int(np.floor(place)), int(np.ceil(place))
+    low, high = (_index(end(place)) for end in (np.floor, np.ceil))
     low = high if method == "higher" else low
     result = lines[..., low]
     if method in ("linear", "midpoint"):
-        t = place.dtype.type(0.5) * (low != high) if method == "midpoint" else place - low
-        below, above = lines[..., low], lines[..., min(low + 1, high)]
+        t = place.dtype.type(0.5) * (low != high) if method == "midpoint" else place - _like(low, place)
+        below, above = lines[..., low], lines[..., high]
         step = above - below if lines.dtype != np.bool_ else above ^ below
-        result = below + step * t if t < 0.5 else above - step * (1 - t)
+        first, second = below + step * t, above - step * (1 - t)
+        result = _chosen(t < 0.5, first, second)
     if lines.dtype.kind != "f":
         return result
     last = lines[..., -1]
     chosen: Any = select(np.isnan(last), last, result)
     return chosen
+
+
+def _like(whole: Any, place: Any) -> Any:
+    return cast(whole, place.dtype) if isinstance(whole, Tracer) else whole
+
+
+def _chosen(condition: Any, a: Any, b: Any) -> Any:
+    if isinstance(condition, Tracer):
+        return select(condition, a, b)
+    return a if condition else b
+
+
+def _index(place: Any) -> Any:
+    """A whole number as an index: a Python int where it is known."""
+    return cast(place, np.int64) if isinstance(place, Tracer) else int(place)
 
 
 @implements(np.quantile)
@@ -215,8 +237,6 @@ def percentile(
 ) -> Any:
     """The q-th percentile of sorted values."""
     refuse("percentile", weights=(weights, None))
-    if isinstance(q, Tracer):
-        raise unsupported("numpy.percentile of a traced q")
     return finish(_quantile(a, np.true_divide(q, 100), axis, method, keepdims), out)
 
 
