@@ -78,6 +78,14 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
+def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
+    """log Σ eˣ over the axes (all by default): m + log Σ eˣ⁻ᵐ with m = max x; ±∞ as in scipy.special."""
+    m = np.max(x, axis=axis, keepdims=True)
+    m = np.where(np.isfinite(m), m, 0.0).astype(m.dtype)
+    total = np.sum(np.exp(x - m), axis=axis, keepdims=keepdims)
+    return np.log(total) + np.reshape(m, np.shape(total))
+
+
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of (prediction - target)² over all elements.
 

@@ -35,8 +35,8 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             located(
                 f"scipy's {caller} converts its arguments to concrete arrays, so it cannot be traced",
                 user_line_with_text(),
-                "Use graphc.nn.functional (softmax, log_softmax, logsumexp), a ufunc of scipy.special, or "
-                "write it with NumPy functions.",
+                "Set SCIPY_ARRAY_API=1 in the environment before SciPy is imported, use graphc.nn.functional "
+                "(softmax, log_softmax, logsumexp), a ufunc of scipy.special, or NumPy functions.",
             )
         )
     if dtype is not None and np.dtype(dtype) != object:

@@ -107,6 +107,12 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
 
         return to_objects(self, dtype)
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions that code for the array API standard should call: NumPy's."""
+        from graphc.trace.namespace import NAMESPACE
+
+        return NAMESPACE
+
     # ---- sequences
 
     def __len__(self) -> int:

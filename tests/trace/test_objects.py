@@ -138,8 +138,8 @@ def test_scipy_functions_that_convert_are_refused_at_the_users_line() -> None:
     assert message(f, "f64[3]") == (
         "scipy's softmax converts its arguments to concrete arrays, so it cannot be traced\n"
         f"  at {line(f)}, return scipy.special.softmax(x)\n"
-        "  Use graphc.nn.functional (softmax, log_softmax, logsumexp), a ufunc of scipy.special, or write "
-        "it with NumPy functions."
+        "  Set SCIPY_ARRAY_API=1 in the environment before SciPy is imported, use graphc.nn.functional "
+        "(softmax, log_softmax, logsumexp), a ufunc of scipy.special, or NumPy functions."
     )
 
 
