@@ -47,6 +47,37 @@ def test_negative_sizes_are_numpys_error() -> None:
         graphc.compile(lambda x: np.zeros(-1) + x)(1.0)
 
 
+VIRTUAL = {
+    "sum": (lambda x: np.sum(np.broadcast_to(x, (2**40, 2**40, 3))), 2.0**80 * 6),
+    "mean": (lambda x: np.mean(np.broadcast_to(x, (2**40, 3)), axis=0), [1.0, 2, 3]),
+    "range": (lambda x: np.arange(2**50, like=x)[-1] + x[0], 2.0**50),
+    "slice": (lambda x: np.broadcast_to(x[1], (2**50,))[5:7], [2.0, 2]),
+    "identity": (lambda x: np.eye(2**40, like=x)[7, 6:9] + x, [1.0, 3, 3]),
+    "pad": (lambda x: np.pad(x, 2**50)[2**50 - 1 : 2**50 + 2], [0.0, 1, 2]),
+    "take": (lambda x: np.zeros(2**45, like=x)[np.array([1, 2**44])] + x[:2], [1.0, 2]),
+}
+
+
+@pytest.mark.parametrize("name", VIRTUAL)
+def test_huge_arrays_of_which_little_is_read_are_never_made(name: str) -> None:
+    function, expected = VIRTUAL[name]
+    np.testing.assert_array_equal(graphc.compile(function)(np.array([1.0, 2, 3])), expected)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.tile(x, 2**60), "array is too big"),
+        (lambda x: np.repeat(x, 2**62), "too large"),
+        (lambda x: np.zeros(2**63, like=x), "Maximum allowed dimension exceeded"),
+    ],
+    ids=["tile", "repeat", "zeros"],
+)
+def test_sizes_beyond_what_numpy_counts_are_numpys_error(function, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        graphc.compile(function)(np.ones(3))
+
+
 EMPTY_MAXIMA = {
     "max": lambda x: np.max(x, axis=0),
     "min": lambda x: np.min(x, axis=0),
