@@ -13,7 +13,8 @@ from graphc.ops.contract import Contract
 from graphc.ops.gather import ScatterAdd
 from graphc.ops.reduce import Prod, Sum
 from graphc.passes.pipeline import optimise
-from tests.laws.random_programs import EXACT, JUMPS, Program, random_program, seeded
+from tests.laws.random_ops import EXACT, JUMPS
+from tests.laws.random_programs import Program, random_program, seeded
 from tests.native import Native
 
 BLOCK = 10  # programs per test: a failure names few
