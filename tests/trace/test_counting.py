@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,30 @@ def test_quantiles_of_a_traced_level_are_numpys_and_differentiable_in_it() -> No
     for q in (0.0, 0.31, 0.77, 1.0):
         check(lambda x, q: np.quantile(x, q), X, np.float64(q), grad=q not in (0.0, 1.0))
         check(lambda x, q: np.percentile(x, 100 * q, axis=0), X, np.float64(q), grad=False)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quantiles_that_ignore_nan_are_numpys(method: Any) -> None:
+    x = np.where(RNG.uniform(size=(4, 9)) < 0.4, np.nan, RNG.normal(size=(4, 9)))
+    x[1] = np.nan
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for types in (None, ["f64[M, N]"]):
+            check(lambda x: np.nanquantile(x, 0.3, axis=1, method=method), x, types=types, grad=False)
+            check(lambda x: np.nanpercentile(x, [10, 60], method=method), x, types=types, grad=False)
+            check(lambda x: np.nanmedian(x, axis=0, keepdims=True), x, types=types, grad=False)
+        check(lambda x, q: np.nanquantile(x, q, axis=1), x, np.float64(0.4), grad=False)
+    check(lambda i: np.nanmedian(i, axis=0), I.reshape(8, 5))
+
+
+def test_deviations_of_too_few_elements_are_missing() -> None:
+    x = np.array([[1.0, np.nan, np.nan], [1.0, 2.0, np.nan], [np.nan] * 3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for ddof in (0, 1, 2):
+            check(lambda x, d=ddof: np.nanvar(x, axis=1, ddof=d), x, grad=False)
+            check(lambda x, d=ddof: np.nanstd(x, axis=1, correction=d), x, grad=False)
+        check(lambda x: np.nanmean(x, axis=1, where=x > 1), x, grad=False)
 
 
 def _written(function: Any, *args: Any) -> Any:

@@ -18,6 +18,7 @@ from graphc.trace.numpy_functions import (  # noqa: F401
     polynomials,
     positions,
     products,
+    quantiles,
     reductions,
     refusals,
     selection,

@@ -1,12 +1,12 @@
-"""Means, variances, quantiles and their NaN-ignoring forms."""
+"""Means, variances and correlations."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from graphc.ir.dims import SymbolicDim
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import (
     NO_VALUE,
@@ -20,7 +20,7 @@ from graphc.trace.numpy_functions.arguments import (
 from graphc.trace.numpy_functions.reductions import reshaped, sum_
 from graphc.trace.numpy_functions.selection import where as select
 from graphc.trace.tracer import Tracer, as_tracer
-from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
+from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast
 
 
 def number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
@@ -74,38 +74,41 @@ def variance(
     return cast(total / number, total.dtype)
 
 
-@implements(np.var)
-def var(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
-    """Σ (x - x̄)² / (n - ddof)."""
-    return finish(variance(a, axis, dtype, ddof, keepdims, where, mean, correction), out)
+# (values, where=) -> the values with some replaced, and a mask of the others
+Split: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
 
 
-@implements(np.std)
-def std(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
-    """√(Σ (x - x̄)² / (n - ddof))."""
-    return finish(np.sqrt(variance(a, axis, dtype, ddof, keepdims, where, mean, correction)), out)
+def define_variance(
+    function: Callable[..., Any], summary: str, root: bool, split: Split | None = None
+) -> None:
+    """Gives `function` the meaning of a variance, or of its root, of what `split` leaves."""
+
+    @implements(function)
+    def implementation(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        keepdims: Any = False,
+        *,
+        where: Any = True,
+        mean: Any = NO_VALUE,
+        correction: Any = NO_VALUE,
+    ) -> Any:
+        x, mask = (a, where) if split is None else split(a, where)
+        result = variance(x, axis, dtype, ddof, keepdims, mask, mean, correction)
+        count = number_of(x, axis, keepdims, mask) if split is not None else None
+        if isinstance(count, Tracer):  # nothing is known of so few elements
+            free = ddof if correction is NO_VALUE else correction
+            result = select(count <= free, np.asarray(np.nan, result.dtype)[()], result)
+        return finish(np.sqrt(result) if root else result, out)
+
+    implementation.__doc__ = summary
+
+
+define_variance(np.var, "Σ (x - x̄)² / (n - ddof).", root=False)
+define_variance(np.std, "√(Σ (x - x̄)² / (n - ddof)).", root=True)
 
 
 @implements(np.average)
@@ -133,119 +136,6 @@ def average(
         total = sum_(w, axis, kind, keepdims=keepdims)
         result = sum_(cast(x, kind) * cast(w, kind), axis, keepdims=keepdims) / total
     return (result, broadcast_to(total, result.shape)) if returned else result
-
-
-def sorted_lines(x: Any, axis: Any) -> Any:
-    """x with the axes to fold last, as one, sorted."""
-    axes = all_axes(axis, x.ndim)
-    kept = tuple(i for i in range(x.ndim) if i not in axes)
-    moved = np.transpose(x, (*kept, *axes))
-    lines = reshaped(moved, (*(x.shape[i] for i in kept), count_of(x.shape, axes)))
-    result: Any = np.sort(lines, axis=-1)
-    return result
-
-
-METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
-
-
-def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any) -> Any:
-    x = strong(a)
-    lines = sorted_lines(x, axis)
-    kind = x.dtype if isinstance(q, int | float) and x.dtype.kind == "f" else np.float64
-    levels = cast(q, kind) if isinstance(q, Tracer) else np.asarray(q, kind)
-    if not isinstance(q, Tracer) and np.any((levels < 0) | (levels > 1)):
-        raise ValueError("Quantiles must be in the range [0, 1]")
-    if method not in METHODS:
-        raise unsupported(f"numpy.quantile with method={method!r}")
-    last = lines.shape[-1] - 1
-    if isinstance(q, Tracer) or isinstance(last, SymbolicDim):
-        # Known while tracing or not, places are numbers of the program then.
-        levels, last = strong(levels), cast(as_tracer(last), levels.dtype)
-    flat = levels.reshape(-1)
-    results = [_at_level(lines, flat[i] * last, method) for i in range(flat.shape[0])]
-    if keepdims:
-        axes = all_axes(axis, x.ndim)
-        shape = tuple(1 if i in axes else m for i, m in enumerate(x.shape))
-        results = [reshaped(r, shape) for r in results]
-    stacked = np.stack(results) if levels.ndim else results[0]
-    return np.reshape(stacked, (*levels.shape, *results[0].shape)) if levels.ndim > 1 else stacked
-
-
-def _at_level(lines: Any, place: Any, method: str) -> Any:
-    """The value at a fractional place of the sorted lines; NaN if a line holds one."""
-    if method == "nearest":
-        place = np.round(place)
-    low, high = (_index(end(place)) for end in (np.floor, np.ceil))
-    low = high if method == "higher" else low
-    result = lines[..., low]
-    if method in ("linear", "midpoint"):
-        t = place.dtype.type(0.5) * (low != high) if method == "midpoint" else place - _like(low, place)
-        below, above = lines[..., low], lines[..., high]
-        step = above - below if lines.dtype != np.bool_ else above ^ below
-        first, second = below + step * t, above - step * (1 - t)
-        result = _chosen(t < 0.5, first, second)
-    if lines.dtype.kind != "f":
-        return result
-    last = lines[..., -1]
-    chosen: Any = select(np.isnan(last), last, result)
-    return chosen
-
-
-def _like(whole: Any, place: Any) -> Any:
-    return cast(whole, place.dtype) if isinstance(whole, Tracer) else whole
-
-
-def _chosen(condition: Any, a: Any, b: Any) -> Any:
-    if isinstance(condition, Tracer):
-        return select(condition, a, b)
-    return a if condition else b
-
-
-def _index(place: Any) -> Any:
-    """A whole number as an index: a Python int where it is known."""
-    return cast(place, np.int64) if isinstance(place, Tracer) else int(place)
-
-
-@implements(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-) -> Any:
-    """The q-quantile of sorted values."""
-    refuse("quantile", weights=(weights, None))
-    return finish(_quantile(a, q, axis, method, keepdims), out)
-
-
-@implements(np.percentile)
-def percentile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-) -> Any:
-    """The q-th percentile of sorted values."""
-    refuse("percentile", weights=(weights, None))
-    return finish(_quantile(a, np.true_divide(q, 100), axis, method, keepdims), out)
-
-
-@implements(np.median)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    """The middle of the sorted values, or the mean of the two middle ones."""
-    return finish(_quantile(a, 0.5, axis, "linear", keepdims), out)
 
 
 # ---- correlation
