@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
+from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
-from graphc.ops.base import register
+from graphc.ops.base import apply, register
 from graphc.ops.reduce import spread
 
 
@@ -39,6 +40,9 @@ class Norm(AbstractOp):
         exponent = np.frexp(np.where(np.isfinite(largest), largest, 1))[1]
         total = np.sum(np.ldexp(x, -exponent) ** 2, axis=self.axes, dtype=x.dtype)
         return np.ldexp(np.sqrt(total), np.reshape(exponent, total.shape))
+
+    def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
+        return apply(Norm(tuple(axis + 1 for axis in self.axes)), *args)
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         """g x/‖x‖: the quotient is at most 1, where 1/‖x‖ and g x may be out of range. NaN for x = 0."""
