@@ -188,3 +188,20 @@ def test_what_cannot_be_covered_is_named(function: Any) -> None:
 
 def test_polynomials_from_their_zeros_are_numpys() -> None:
     check(np.poly, X[:5])
+
+
+def test_covariances_of_repeated_and_weighted_observations_are_numpys() -> None:
+    x, repeats, weights = X.reshape(4, 10), np.arange(1, 11), W[:10]
+    check(lambda x: np.cov(x, fweights=repeats), x)
+    check(lambda x, w: np.cov(x, aweights=w), x, weights)
+    check(lambda x, w: np.cov(x, fweights=repeats, aweights=w, ddof=2), x, weights)
+    check(lambda x, w: np.cov(x[0], x[1], aweights=w, bias=True), x, weights)
+    with pytest.raises(TypeError, match="fweights must be integer"):
+        record(lambda x: np.cov(x, fweights=weights), x)
+
+
+def test_diagonals_and_flat_positions_take_arrays_of_values() -> None:
+    x, v = X[:12].reshape(4, 3), X[12:15]
+    check(_written(lambda y, v: np.fill_diagonal(y, v)), x, v)
+    check(_written(lambda y, v: np.fill_diagonal(y, v)), x, v[:2])
+    check(_written(lambda y, v: np.put_along_axis(y, np.array([3, 0, 7]), v, None)), x, v)

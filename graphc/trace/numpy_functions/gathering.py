@@ -17,7 +17,7 @@ from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.numpy_functions.selection import where
 from graphc.trace.tracer import Tracer, as_tracer, record
-from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast, unsupported
+from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast
 
 
 @implements(np.take)
@@ -69,7 +69,8 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     """Stores values at one position per line along an axis."""
     x = target_of(arr, "put_along_axis")
     if axis is None:
-        raise unsupported("numpy.put_along_axis with axis=None")
+        put(x, indices, values)
+        return
     _, positions = _along(x, strong(indices), one_axis(axis, x.ndim))
     updates = broadcast_to(cast(values, x.dtype), positions[0].shape)
     assign(x, record(ScatterSet(tuple(range(x.ndim))), x, updates, *positions).node)
@@ -129,7 +130,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
         raise ValueError("array must be at least 2-d")
     value = as_tracer(val)
     if value.ndim:
-        raise unsupported("numpy.fill_diagonal with an array of values")
+        value = _cycled(value, coordinates(x.shape, 0))
     on = coordinates(x.shape, 0) == coordinates(x.shape, 1)
     for axis in range(2, x.ndim):
         on = on & (coordinates(x.shape, 0) == coordinates(x.shape, axis))

@@ -14,7 +14,6 @@ from graphc.trace.numpy_functions.arguments import (
     count_of,
     finish,
     promoted,
-    refuse,
     strong,
 )
 from graphc.trace.numpy_functions.reductions import reshaped, sum_
@@ -153,16 +152,38 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Any:
-    """The covariance matrix of variables in rows."""
-    refuse("cov", fweights=(fweights, None), aweights=(aweights, None))
+    """The covariance matrix of variables in rows; observations may be repeated and weighted."""
     kind = np.dtype(dtype) if dtype is not None else np.float64
     x = _variables(cast(m, kind), rowvar)
     if y is not None:
         x = np.concatenate([x, _variables(cast(y, kind), rowvar)], axis=0)
-    n = x.shape[1]
-    centred = x - mean(x, 1, keepdims=True)
-    free = (0 if bias else 1) if ddof is None else ddof
-    return np.squeeze(centred @ centred.T / (n - free))
+    free: Any = (0 if bias else 1) if ddof is None else ddof
+    if fweights is None and aweights is None:
+        centred = x - mean(x, 1, keepdims=True)
+        return np.squeeze(centred @ centred.T / (x.shape[1] - free))
+    weights = _weights(fweights, aweights, x.shape[1], kind)
+    total = sum_(weights)
+    if aweights is not None:
+        free = free * sum_(weights * cast(aweights, kind)) / total
+    centred = x - sum_(x * weights, 1, keepdims=True) / total
+    return np.squeeze((centred * weights) @ centred.T / (total - free))
+
+
+def _weights(repeats: Any, weights: Any, count: Any, kind: Any) -> Any:
+    """The product of the given weights, one for each observation."""
+    result: Any = None
+    for given, name in ((repeats, "fweights"), (weights, "aweights")):
+        if given is None:
+            continue
+        w = strong(given)
+        if w.ndim > 1:
+            raise RuntimeError(f"cannot handle multidimensional {name}")
+        if w.shape != (count,):
+            raise RuntimeError(f"incompatible numbers of samples and {name}")
+        if name == "fweights" and w.dtype.kind not in "iu":
+            raise TypeError("fweights must be integer")
+        result = cast(w, kind) if result is None else result * cast(w, kind)
+    return result
 
 
 def _variables(x: Any, rowvar: bool) -> Any:
