@@ -109,7 +109,7 @@ CASES = {
     "iota": Case(Iota(I64, (2, 3), 1), ()),
     "size": Case(Size(3), ()),
 }
-COVERED_ELSEWHERE = {"input", "item", "stop_gradient"}
+COVERED_ELSEWHERE = {"input", "item", "stop_gradient", "unset"}
 
 
 def results(value: Any) -> tuple[Any, ...]:
