@@ -14,7 +14,6 @@ from graphc.backends.signature import ArgTree, Structure
 from graphc.errors import UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
-from graphc.passes.pipeline import optimise
 
 ArgumentKind: TypeAlias = Literal["array", "numpy scalar", "python float", "python int", "python bool"]
 ResultKind: TypeAlias = Literal[
@@ -86,6 +85,9 @@ class Program:
     @functools.cached_property
     def graph(self) -> Graph:
         """The optimised graph; not needed where the machine code is found in the cache."""
+        # Imported here: a warm start then loads no passes.
+        from graphc.passes.pipeline import optimise
+
         return optimise(self.traced, stable=self.options.stable)
 
 
