@@ -113,6 +113,37 @@ def _autograd(derive: Derive, args: Sequence[Any], formulas: Scope) -> Callable[
     return form
 
 
+def _torch(derive: Derive, args: Sequence[Any], formulas: Scope) -> Callable[[], Call]:
+    def form() -> Call:
+        import torch
+
+        derived = derive(torch.func, on(_numpy_names(torch), formulas))
+        tensors = [torch.from_numpy(np.asarray(a)) for a in args]
+        return lambda: derived(*tensors)
+
+    return form
+
+
+def _numpy_names(torch: Any) -> Any:
+    """PyTorch's functions under NumPy's names."""
+    other = {"array": torch.stack, "max": torch.amax}
+    same = [
+        "sum",
+        "mean",
+        "cos",
+        "sin",
+        "tanh",
+        "exp",
+        "log",
+        "sqrt",
+        "logaddexp",
+        "concatenate",
+        "stack",
+        "einsum",
+    ]
+    return types.SimpleNamespace(**other, **{name: getattr(torch, name) for name in same})
+
+
 def _casadi(derive: Derive, args: Sequence[Any], formulas: Scope) -> Callable[[], Call]:
     def form() -> Call:
         import casadi
@@ -128,7 +159,7 @@ def forms(formulas: Scope, args: Sequence[Any], **derivations: Derive) -> dict[s
 
     CasADi's form also needs a C compiler, and is left out without one.
     """
-    makers = {"graphc": _graphc, "jax": _jax, "autograd": _autograd, "casadi": _casadi}
+    makers = {"graphc": _graphc, "jax": _jax, "torch": _torch, "autograd": _autograd, "casadi": _casadi}
     made = {}
     for peer, derive in derivations.items():
         missing = peer == "casadi" and (shutil.which("cc") is None or importlib.util.find_spec(peer) is None)
@@ -160,7 +191,7 @@ def derivative_workloads() -> list[Workload]:
     torques = rng.normal(size=(1000, 2))
 
     def hessian(name: str) -> dict[str, Any]:
-        return dict.fromkeys(("graphc", "jax", "autograd"), lambda m, f: m.hessian(f[name]))
+        return dict.fromkeys(("graphc", "jax", "torch", "autograd"), lambda m, f: m.hessian(f[name]))
 
     def casadi_rosenbrock(c: Any, s: Any) -> Any:
         value = c.sum1(100 * (s[0][1:] - s[0][:-1] ** 2) ** 2 + (1 - s[0][:-1]) ** 2)
@@ -191,6 +222,7 @@ def derivative_workloads() -> list[Workload]:
             {
                 "graphc": lambda m, f: m.jacobian(f["tanh_layer"]),
                 "jax": lambda m, f: m.jacfwd(f["tanh_layer"]),
+                "torch": lambda m, f: m.jacrev(f["tanh_layer"]),
                 "autograd": lambda m, f: m.jacobian(f["tanh_layer"]),
                 "casadi": casadi_tanh,
             },
@@ -201,6 +233,7 @@ def derivative_workloads() -> list[Workload]:
             {
                 "graphc": lambda m, f: m.compile(f["arm_cost"]),
                 "jax": lambda m, f: f["arm_cost"],
+                "torch": lambda m, f: f["arm_cost"],
                 "casadi": lambda c, s: [casadi_arm(c, s)],
             },
         ),
@@ -210,20 +243,26 @@ def derivative_workloads() -> list[Workload]:
             {
                 "graphc": lambda m, f: m.grad(f["arm_cost"], **argnums),
                 "jax": lambda m, f: m.grad(f["arm_cost"], **argnums),
+                "torch": lambda m, f: m.grad(f["arm_cost"], **argnums),
                 "casadi": lambda c, s: [c.gradient(casadi_arm(c, s), v) for v in s],
             },
         ),
         (
             "robot arm, scan of 1000 steps, value",
             (state, torques, body),
-            {"graphc": lambda m, f: m.compile(_rollout(m, f)), "jax": lambda m, f: _rollout(m.lax, f)},
+            {
+                "graphc": lambda m, f: m.compile(_rollout(m.scan, f)),
+                "jax": lambda m, f: _rollout(m.lax.scan, f),
+                "torch": lambda m, f: _rollout(_python_scan, f),
+            },
         ),
         (
             "robot arm, scan of 1000 steps, gradients",
             (state, torques, body),
             {
-                "graphc": lambda m, f: m.grad(_rollout(m, f), **argnums),
-                "jax": lambda m, f: m.grad(_rollout(m.lax, f), **argnums),
+                "graphc": lambda m, f: m.grad(_rollout(m.scan, f), **argnums),
+                "jax": lambda m, f: m.grad(_rollout(m.lax.scan, f), **argnums),
+                "torch": lambda m, f: m.grad(_rollout(_python_scan, f), **argnums),
             },
         ),
     ]
@@ -233,15 +272,22 @@ def derivative_workloads() -> list[Workload]:
     ]
 
 
-def _rollout(loops: Any, formulas: Scope) -> Callable[..., Any]:
-    """The cost of the last state after a scan over the torques; `loops` has `scan`."""
+def _rollout(scan: Any, formulas: Scope) -> Callable[..., Any]:
+    """The cost of the last state after a scan over the torques."""
     step, module = formulas["runge_kutta"], formulas["np"]
 
     def cost(x: Any, us: Any, p: Any) -> Any:
-        last, _ = loops.scan(lambda x, u: (step(x, u, p), None), x, us)
+        last, _ = scan(lambda x, u: (step(x, u, p), None), x, us)
         return module.sum(last**2)
 
     return cost
+
+
+def _python_scan(f: Any, carry: Any, xs: Any) -> tuple[Any, None]:
+    """The loop that PyTorch's users write."""
+    for x in xs:
+        carry, _ = f(carry, x)
+    return carry, None
 
 
 def _casadi_step(c: Any, x: Any, u: Any, p: Any) -> Any:

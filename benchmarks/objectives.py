@@ -77,13 +77,13 @@ def objective_workloads() -> list[Workload]:
     )
     formulas = {"np": np, "mixture": mixture, "reprojection": reprojection}
     argnums = {"argnums": (0, 1, 2)}
-    gradients = dict.fromkeys(("graphc", "jax", "autograd"), lambda m, f: _mixture_gradient(m, f))
+    gradients = dict.fromkeys(("graphc", "jax", "torch", "autograd"), lambda m, f: _mixture_gradient(m, f))
 
     def jacobians(m: Any, f: Any) -> Any:
         return m.vmap(m.jacfwd(f["reprojection"], **argnums))
 
     mixtures = forms(formulas, mixture_args, **gradients)
-    adjustments = forms(formulas, adjustment, graphc=jacobians, jax=jacobians)
+    adjustments = forms(formulas, adjustment, graphc=jacobians, jax=jacobians, torch=jacobians)
     return [
         Workload("Gaussian mixture, 1000 points, gradients", mixtures, every_number, 1e-6),
         Workload("bundle adjustment, 3000 Jacobians 2x15", adjustments, every_number, 1e-6),
