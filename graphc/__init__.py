@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from graphc.api.create import ones as ones
     from graphc.api.create import zeros as zeros
     from graphc.api.gradcheck import gradcheck as gradcheck
+    from graphc.api.jacobian import hessian as hessian
+    from graphc.api.jacobian import jacfwd as jacfwd
+    from graphc.api.jacobian import jacobian as jacobian
+    from graphc.api.jacobian import jacrev as jacrev
     from graphc.api.transform import grad as grad
+    from graphc.api.transform import hvp as hvp
+    from graphc.api.transform import jvp as jvp
     from graphc.api.transform import stop_gradient as stop_gradient
     from graphc.api.transform import value_and_grad as value_and_grad
     from graphc.api.transform import vjp as vjp
@@ -41,6 +47,12 @@ _PUBLIC = {
     "full": "graphc.api.create",
     "grad": "graphc.api.transform",
     "gradcheck": "graphc.api.gradcheck",
+    "hessian": "graphc.api.jacobian",
+    "hvp": "graphc.api.transform",
+    "jacfwd": "graphc.api.jacobian",
+    "jacobian": "graphc.api.jacobian",
+    "jacrev": "graphc.api.jacobian",
+    "jvp": "graphc.api.transform",
     "ones": "graphc.api.create",
     "scan": "graphc.api.control_flow.loops",
     "stop_gradient": "graphc.api.transform",

@@ -19,8 +19,8 @@ from graphc.api.axes import (
 )
 from graphc.api.call import Parameters, all_names, parameters_of
 from graphc.api.compile import Compiled, Settings, unbind
+from graphc.api.differentiable import like, remembered, settings_of
 from graphc.api.record import Arguments, Recorded, is_value, record_tree
-from graphc.api.transform import _like, _remembered, _settings
 from graphc.batching.batch import batch_graph
 from graphc.ir.dims import Dim
 from graphc.runtime.registry import default_backend
@@ -56,13 +56,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, axis_size: 
     )
 
 
-@_remembered
+@remembered
 def _mapped_function(
     f: Callable[..., Any], in_axes: Axes, out_axes: Axes, axis_size: Dim | None, backend: str
 ) -> Compiled:
     """The compiled function behind `vmap`."""
     function, bound = unbind(f)
-    settings = _for_examples(_settings(f, backend))
+    settings = _for_examples(settings_of(f, backend))
     parameters = parameters_of(function, settings.static_argnames)
 
     def over_examples(*args: Any, **kwargs: Any) -> Any:
@@ -75,7 +75,7 @@ def _mapped_function(
         values = call_graph(graph, (*(x.examples_first() for x in call.inputs), *captured))
         return _put_together(recorded, out_axes, values, batched, size)
 
-    return Compiled(f, _like(function, over_examples), bound, settings)
+    return Compiled(f, like(function, over_examples), bound, settings)
 
 
 def _for_examples(settings: Settings) -> Settings:

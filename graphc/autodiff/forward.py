@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from graphc.autodiff.numbers import applies_now, is_zero, traced
 from graphc.autodiff.reverse import wrap, zeros
 from graphc.autodiff.transpose import transposed
 from graphc.errors import DifferentiationError
 from graphc.ir.graph import Graph, Item, Node, topological
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType, TupleType, ValueType
-from graphc.ops.base import AbstractElementwise, AbstractLinear
+from graphc.ops.base import AbstractElementwise
 from graphc.ops.elementwise.cotangents import tangent
-from graphc.ops.leaf import Const
 from graphc.trace.context import Trace, tracing
 from graphc.trace.tracer import Tracer, lift
-
-LARGEST_NUMBER = 64  # elements of a tangent that is worked out now; larger ones are part of the program
 
 
 def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
@@ -49,9 +45,7 @@ def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
 def propagate(trace: Trace, tangents: Mapping[Node, Any], outputs: Sequence[Node]) -> list[Any | None]:
     """The tangents of `outputs`, given those of some nodes in `trace`; None is an exact zero.
 
-    A given tangent may be a NumPy array instead of a traced value. As long as only linear ops apply to it,
-    it stays one, and where it has become zeros it counts as an exact zero: x[1] does not move along the first
-    coordinate.
+    A given tangent may be a NumPy array instead of a traced value (see `numbers.py`).
     """
     known: dict[Node, Any] = {node: t for node, t in tangents.items() if t is not None}
     source = trace.source
@@ -65,10 +59,10 @@ def propagate(trace: Trace, tangents: Mapping[Node, Any], outputs: Sequence[Node
             found = _derived(trace, node, tuple(known.get(arg) for arg in node.args))
         else:
             continue
-        if found is not None and not _is_zero(found):
+        if found is not None and not is_zero(found):
             known[node] = found
     trace.source = source
-    return [_traced(trace, known.get(node)) for node in outputs]
+    return [traced(trace, known.get(node)) for node in outputs]
 
 
 def is_floating(type_: ValueType) -> bool:
@@ -79,13 +73,13 @@ def is_floating(type_: ValueType) -> bool:
 
 def _derived(trace: Trace, node: Node, tangents: tuple[Any, ...]) -> Any:
     """The tangent of the result of `node`; for several results a tuple."""
-    if not _stays_a_number(node, tangents):
-        tangents = tuple(_traced(trace, t) for t in tangents)
+    if not applies_now(node, tangents):
+        tangents = tuple(traced(trace, t) for t in tangents)
     y, args = wrap(trace, node), tuple(wrap(trace, a) for a in node.args)
     own = node.op.jvp(tangents, y, *args)
     if own is not None:
         return own
-    tangents = tuple(_traced(trace, t) for t in tangents)
+    tangents = tuple(traced(trace, t) for t in tangents)
     if isinstance(node.op, AbstractElementwise) and type(node.op).vjp is AbstractElementwise.vjp:
         return tangent(node.op.name, tangents, y, args) if node.op.differentiable else None
     return _transposed(trace, node, tangents, y, args)
@@ -109,22 +103,3 @@ def _transposed(trace: Trace, node: Node, tangents: tuple[Any, ...], y: Any, arg
         return found[0]
     results = dict(zip(smooth, found, strict=True))
     return tuple(results.get(i) for i in range(len(elements)))
-
-
-def _stays_a_number(node: Node, tangents: tuple[Any, ...]) -> bool:
-    """Whether the op is applied to NumPy arrays: a linear one, of few elements, all sizes known."""
-    if not isinstance(node.op, AbstractLinear) or any(isinstance(t, Tracer) for t in tangents):
-        return False
-    sizes = [x.array_type.size for x in (node, *node.args)]
-    return all(isinstance(n, int) and n <= LARGEST_NUMBER for n in sizes)
-
-
-def _is_zero(tangent: Any) -> bool:
-    return isinstance(tangent, np.ndarray | np.generic) and not np.any(tangent)
-
-
-def _traced(trace: Trace, tangent: Any) -> Any:
-    """A tangent as a traced value, numbers as constants of the program."""
-    if tangent is None or isinstance(tangent, Tracer):
-        return tangent
-    return Tracer(trace, trace.builder.add(Const.of(tangent)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.autodiff.numbers import applies_now, is_zero, traced
 from graphc.errors import DifferentiationError, located
 from graphc.ir.graph import Graph, Item, Node, topological
 from graphc.ir.rewrite import inline
@@ -66,12 +67,13 @@ def arriving(
     """What arrives at `wrt` from cotangents of some nodes; None, an exact zero, where no path leads.
 
     The walk goes back as far as the nodes `known`, which do not depend on `wrt` (they may be among them).
+    A given cotangent may be a NumPy array instead of a traced value (see `numbers.py`).
     """
     heads = [node for node, _ in seeds]
     wanted = _leading_to(wrt, heads, known)
     arrived: dict[Node, Any] = {}
     for node, g in seeds:
-        _accumulate(arrived, node, g)
+        _accumulate(trace, arrived, node, g)
     edge = set(known)
     source = trace.source
     for node in reversed(topological(heads, known)):
@@ -80,15 +82,17 @@ def arriving(
         g = _cotangent(trace, node, arrived)
         if g is None:
             continue
+        if not isinstance(g, tuple) and not applies_now(node, (g,)):
+            g = traced(trace, g)
         trace.source = node.source or source
         result: Any = wrap(trace, node)
         for arg, contribution in zip(
             node.args, node.op.vjp(g, result, *(wrap(trace, a) for a in node.args)), strict=True
         ):
             if contribution is not None and arg in wanted:
-                _accumulate(arrived, arg, contribution)
+                _accumulate(trace, arrived, arg, contribution)
     trace.source = source
-    return [arrived.get(n) for n in wrt]
+    return [traced(trace, arrived.get(n)) for n in wrt]
 
 
 def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node], known: Sequence[Node]) -> set[Node]:
@@ -108,7 +112,7 @@ def _cotangent(trace: Trace, node: Node, arrived: dict[Node, Any]) -> Any:
     found = tuple(arrived.get(item) for item in items)
     if all(g is None for g in found):
         return None
-    return tuple(zeros(item) if g is None else g for g, item in zip(found, items, strict=True))
+    return tuple(zeros(item) if g is None else traced(trace, g) for g, item in zip(found, items, strict=True))
 
 
 def wrap(trace: Trace, node: Node) -> Any:
@@ -119,8 +123,10 @@ def wrap(trace: Trace, node: Node) -> Any:
     return Tracer(trace, node)
 
 
-def _accumulate(arrived: dict[Node, Any], node: Node, g: Any) -> None:
-    arrived[node] = arrived[node] + g if node in arrived else g
+def _accumulate(trace: Trace, arrived: dict[Node, Any], node: Node, g: Any) -> None:
+    if is_zero(g):
+        return
+    arrived[node] = traced(trace, arrived[node]) + traced(trace, g) if node in arrived else g
 
 
 def zeros(node: Node) -> Any:

@@ -1,0 +1,121 @@
+"""Whole derivatives: Jacobians and Hessians as trees of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from graphc.api.compile import Compiled, unbind
+from graphc.api.differentiable import (
+    Argnums,
+    RecordedAt,
+    check_argnums,
+    check_pair,
+    like,
+    positions_of,
+    record_at,
+    remembered,
+    settings_of,
+    with_weak,
+)
+from graphc.batching.jacobian import Mode, faster_mode, jacobian_graph
+from graphc.errors import DifferentiationError, located
+from graphc.ir.graph import Graph
+from graphc.runtime.registry import default_backend
+from graphc.trace import tree
+
+Choice = Literal["forward", "reverse", "faster"]
+
+
+def jacfwd(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+    """The Jacobian of f, as `jacobian`, by forward mode: one tangent per number in the arguments."""
+    return _jacobian_function(f, argnums, has_aux, "forward", default_backend())
+
+
+def jacrev(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+    """The Jacobian of f, as `jacobian`, by reverse mode: one cotangent per number in the result."""
+    return _jacobian_function(f, argnums, has_aux, "reverse", default_backend())
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+    """The function (…) -> ∂f/∂argument: for each array of the result a tree like the argument.
+
+    The block of a result y and an array x has shape y.shape + x.shape and the dtype of x. For a tuple of
+    `argnums` each array of the result becomes a tuple of such trees. With `has_aux`, f returns (y, aux) and
+    the result is (Jacobian, aux). All derivatives are taken at once, by forward or reverse mode: the one with
+    fewer directions. Up to 8 directions of a program on small arrays are followed one by one, more of them as
+    one batch. Raises DifferentiationError for integers among the arguments or in y.
+    """
+    return _jacobian_function(f, argnums, has_aux, "faster", default_backend())
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+    """The function (…) -> ∂²f/∂argument²: the Jacobian of the Jacobian of f, forward over reverse mode.
+
+    For a real scalar f of one array x it is an array of shape x.shape + x.shape; in general each array of
+    the result becomes a tree like the argument whose leaves are such trees again.
+    """
+    inner = _jacobian_function(f, argnums, has_aux, "reverse", default_backend())
+    return _jacobian_function(inner, argnums, has_aux, "forward", default_backend())
+
+
+@remembered
+def _jacobian_function(
+    f: Callable[..., Any], argnums: Argnums, has_aux: bool, choice: Choice, backend: str
+) -> Compiled:
+    """The compiled function behind all of these."""
+    check_argnums(argnums)
+    function, bound = unbind(f)
+
+    def derived(*args: Any, **kwargs: Any) -> Any:
+        at = record_at(function, args, kwargs, positions_of(argnums, len(bound), len(args)))
+        if has_aux:
+            check_pair(at.recorded)
+        count = _leading_values(at, has_aux)
+        graph = Graph(at.forward.inputs, at.forward.outputs[:count])
+        _check_real(graph)
+        wrt = range(len(at.inputs))
+        mode: Mode = faster_mode(graph, wrt) if choice == "faster" else choice
+        values = at.call(jacobian_graph(at.forward, wrt, mode, count))
+        blocks = values[len(at.forward.outputs) :]
+        whole = _assemble(at, blocks, isinstance(argnums, int), has_aux)
+        return (whole, at.result(values[: len(at.forward.outputs)])[1]) if has_aux else whole
+
+    return Compiled(f, like(function, derived), bound, settings_of(f, backend))
+
+
+def _leading_values(at: RecordedAt, has_aux: bool) -> int:
+    """How many values the result has, without those of aux."""
+    if not has_aux:
+        return len(at.recorded.traced.results)
+    leaves = at.recorded.structure.child(0).num_leaves
+    return leaves - sum(position < leaves for position, _ in at.recorded.statics)
+
+
+def _check_real(graph: Graph) -> None:
+    for node in graph.outputs:
+        if node.array_type.dtype.kind != "f":
+            raise DifferentiationError(
+                located(
+                    f"a Jacobian needs real results, got {node.array_type}",
+                    node.source,
+                    "Return (y, aux) with such results in aux, and pass has_aux=True.",
+                )
+            )
+
+
+def _assemble(at: RecordedAt, blocks: tuple[Any, ...], single: bool, has_aux: bool) -> Any:
+    """The tree of the result with, in place of each value, the blocks of that value as trees."""
+    structure = at.recorded.structure.child(0) if has_aux else at.recorded.structure
+    statics = {i: leaf for i, leaf in at.recorded.statics if i < structure.num_leaves}
+    width = len(at.inputs)
+    rows = (blocks[i : i + width] for i in range(0, len(blocks), width)) if width else iter(())
+    leaves = []
+    for position in range(structure.num_leaves):
+        if position in statics:
+            leaves.append(statics[position])
+            continue
+        row = [with_weak(b, None if b.shape else x.weak) for b, x in zip(next(rows), at.inputs, strict=True)]
+        trees = at.leaves.rebuild(row)
+        leaves.append(trees[0] if single else trees)
+    return tree.unflatten(structure, leaves)

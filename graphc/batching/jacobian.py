@@ -1,0 +1,144 @@
+"""Jacobians as graphs: the derivative along every basis vector, in one program that runs the function once.
+
+Few basis vectors of small programs are pushed one by one: what is computed then stays in registers, and the
+basis vectors are known numbers whose zeros remove what they meet. Otherwise one program takes all of them
+as a batch, so that the Jacobian of a layer is a product of matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from graphc.autodiff.forward import propagate, pushforward
+from graphc.autodiff.reverse import arriving, pullback, zeros
+from graphc.batching.batch import batch_graph
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node
+from graphc.ir.rewrite import inline
+from graphc.ir.types import ArrayType
+from graphc.ops.base import AbstractLinear
+from graphc.trace.context import Trace, tracing
+from graphc.trace.function import call_graph
+from graphc.trace.tracer import Tracer, lift
+from graphc.trace.ufuncs import broadcast_to, cast
+
+Mode: TypeAlias = Literal["forward", "reverse"]
+
+FEW = 8  # basis vectors that are pushed one by one …
+SMALL = 16  # … if no array of the program has more elements than this,
+SCALARS = 32  # and this many if the program computes with numbers only
+
+
+def jacobian_graph(graph: Graph, wrt: Sequence[int], mode: Mode, count: int) -> Graph:
+    """The graph inputs -> (outputs…, blocks…): ∂output/∂input for the first `count` outputs and inputs `wrt`.
+
+    A block has the output's axes, then the input's, and the dtype of the input. All blocks of one output come
+    before those of the next.
+    """
+    with tracing() as trace:
+        inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
+        outputs = inline(trace.builder, graph, inputs)
+        head = Graph(graph.inputs, graph.outputs[:count])
+        blocks = (_forward if mode == "forward" else _reverse)(trace, head, inputs, outputs[:count], wrt)
+        return Graph(inputs, outputs + tuple(lift(trace, b) for b in blocks))
+
+
+def faster_mode(graph: Graph, wrt: Sequence[int]) -> Mode:
+    """The mode with fewer basis vectors; forward where they are as many, or sizes are unknown."""
+    columns = _count(graph.inputs[i] for i in wrt)
+    rows = _count(graph.outputs)
+    if isinstance(rows, int) and not isinstance(columns, int):
+        return "reverse"
+    return "reverse" if isinstance(rows, int) and isinstance(columns, int) and rows < columns else "forward"
+
+
+def one_by_one(graph: Graph, node: Node) -> bool:
+    """Whether the basis vectors of `node` are pushed one by one."""
+    n = node.array_type.size
+    if not isinstance(n, int) or n <= 1:
+        return isinstance(n, int)
+    arrays = [x for x in graph if isinstance(x.type, ArrayType)]
+    small = all(isinstance(x.array_type.size, int) and x.array_type.size <= SMALL for x in arrays)
+    computed = (x for x in arrays if x.args and not isinstance(x.op, AbstractLinear))
+    return (n <= FEW and small) or (n <= SCALARS and all(x.array_type.size == 1 for x in computed))
+
+
+def _forward(
+    trace: Trace, graph: Graph, inputs: Sequence[Node], outputs: Sequence[Node], wrt: Sequence[int]
+) -> list[Any]:
+    columns: list[list[Any]] = []  # for each input, the tangents of all outputs, basis vectors along axis 0
+    for i in wrt:
+        if one_by_one(graph, graph.inputs[i]):
+            tangents = [propagate(trace, {inputs[i]: e}, outputs) for e in _basis(inputs[i])]
+            columns.append([_stacked([t[k] for t in tangents], y) for k, y in enumerate(outputs)])
+        else:
+            columns.append(_batch(trace, pushforward(graph, [i]), inputs, inputs[i], outputs))
+    return [
+        cast(np.reshape(np.moveaxis(column[k], 0, -1), _shape(y, inputs[i])), inputs[i].array_type.dtype)
+        for k, y in enumerate(outputs)
+        for i, column in zip(wrt, columns, strict=True)
+    ]
+
+
+def _reverse(
+    trace: Trace, graph: Graph, inputs: Sequence[Node], outputs: Sequence[Node], wrt: Sequence[int]
+) -> list[Any]:
+    wanted = [inputs[i] for i in wrt]
+    blocks: list[Any] = []
+    for index, y in enumerate(outputs):
+        if one_by_one(graph, graph.outputs[index]):
+            cotangents = [arriving(trace, [(y, e)], wanted) for e in _basis(y)]
+            rows = [_stacked([g[i] for g in cotangents], x) for i, x in enumerate(wanted)]
+        else:
+            rows = _batch(trace, pullback(graph, wrt, [index]), inputs, y, wanted)
+        blocks += [np.reshape(row, _shape(y, x)) for row, x in zip(rows, wanted, strict=True)]
+    return blocks
+
+
+def _shape(y: Node, x: Node) -> tuple[Dim, ...]:
+    return (*y.array_type.shape, *x.array_type.shape)
+
+
+def _basis(node: Node) -> list[Any]:
+    """The basis vectors of arrays like `node`, as numbers."""
+    type_ = node.array_type
+    n: Any = type_.size
+    return list(np.eye(n, dtype=type_.dtype).reshape((n, *type_.shape)))
+
+
+def _stacked(values: Sequence[Any], like: Node) -> Any:
+    """Derivatives along basis vectors, along a new axis 0; zeros for exact zeros."""
+    if not values:
+        return broadcast_to(zeros(like), (0, *like.array_type.shape))
+    return np.stack([zeros(like) if v is None else v for v in values])
+
+
+def _batch(
+    trace: Trace, derived: Graph, inputs: Sequence[Node], along: Node, results: Sequence[Node]
+) -> list[Any]:
+    """The last outputs of `derived`, which are like `results`, for all basis vectors of its last input.
+
+    That one is like `along`; the other inputs of `derived` are `inputs`.
+    """
+    n: Any = along.array_type.size
+    over, marked = batch_graph(derived, n, [False] * len(inputs) + [True])
+    eye = np.eye(n, dtype=along.array_type.dtype, like=Tracer(trace, along))
+    values = call_graph(
+        over, [*(Tracer(trace, x) for x in inputs), np.reshape(eye, (n, *along.array_type.shape))]
+    )
+    first = len(values) - len(results)
+    # What does not depend on the basis vector is linear in it, hence zero.
+    return [
+        value if depends else broadcast_to(zeros(like), (n, *like.array_type.shape))
+        for value, depends, like in zip(values[first:], marked[first:], results, strict=True)
+    ]
+
+
+def _count(nodes: Iterable[Node]) -> Dim:
+    total: Dim = 0
+    for node in nodes:
+        total = total + node.array_type.size
+    return total
