@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphc.api.checkpoint import checkpoint as checkpoint
     from graphc.api.compile import Compiled as Compiled
     from graphc.api.compile import compile as compile
     from graphc.api.control_flow.branches import cond as cond
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from graphc.api.create import full as full
     from graphc.api.create import ones as ones
     from graphc.api.create import zeros as zeros
+    from graphc.api.custom import custom_jvp as custom_jvp
+    from graphc.api.custom import custom_vjp as custom_vjp
     from graphc.api.gradcheck import gradcheck as gradcheck
     from graphc.api.jacobian import hessian as hessian
     from graphc.api.jacobian import jacfwd as jacfwd
@@ -39,7 +42,10 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Compiled": "graphc.api.compile",
     "Trainer": "graphc.nn.trainer",
+    "checkpoint": "graphc.api.checkpoint",
     "compile": "graphc.api.compile",
+    "custom_jvp": "graphc.api.custom",
+    "custom_vjp": "graphc.api.custom",
     "cond": "graphc.api.control_flow.branches",
     "elementwise": "graphc.symbols.elementwise",
     "fori_loop": "graphc.api.control_flow.loops",

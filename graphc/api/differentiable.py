@@ -53,18 +53,26 @@ class RecordedAt:
         abstract = self.recorded.traced.results
         return self.recorded.assemble([with_weak(v, a.weak) for v, a in zip(values, abstract, strict=True)])
 
-    def gradients(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        """Gradients of the inputs as trees like the arguments; static leaves stay what they are."""
-        return self.leaves.rebuild([with_weak(g, x.weak) for g, x in zip(values, self.inputs, strict=True)])
+    def arguments(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments with these in place of the inputs, the first of `values`; static leaves stay."""
+        pairs = zip(values[: len(self.inputs)], self.inputs, strict=True)
+        return self.leaves.rebuild([with_weak(value, x.weak) for value, x in pairs])
 
 
 def record_at(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], positions: Sequence[int]
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    positions: Sequence[int],
+    is_input: Callable[[Any, str], bool] | None = None,
 ) -> RecordedAt:
-    """Records `function` with the arguments at `positions` as inputs; all others are what they are."""
+    """Records `function` with the arguments at `positions` as inputs; all others are what they are.
+
+    Their leaves are inputs where `is_input(leaf, name)`; by default real numbers are, and integers raise.
+    """
     parameters = parameters_of(function, ())
     roots = [parameters.name(p) for p in positions]
-    values, names, leaves = take_apart([args[p] for p in positions], roots, _is_differentiable)
+    values, names, leaves = take_apart([args[p] for p in positions], roots, is_input or _is_differentiable)
     inputs = tuple(as_tracer(v) for v in values)
 
     def call(trees: tuple[Any, ...]) -> Any:
@@ -82,9 +90,14 @@ def record_at(
     return RecordedAt(record_tree(call, made), inputs, leaves, tuple(names))
 
 
+def is_value(leaf: Any, name: str = "") -> bool:
+    """Whether `leaf` is a number or an array, traced or not."""
+    return isinstance(leaf, Tracer | np.ndarray | np.generic | float | int)
+
+
 def _is_differentiable(leaf: Any, name: str) -> bool:
     """Whether `leaf` is a real value; False for static leaves, an error for integers and booleans."""
-    if not isinstance(leaf, Tracer | np.ndarray | np.generic | float | int):
+    if not is_value(leaf):
         return False
     dtype = leaf.dtype if isinstance(leaf, Tracer) else np.asarray(leaf).dtype
     if dtype.kind != "f":

@@ -26,6 +26,15 @@ class Leaves:
             trees.append(tree.unflatten(structure, leaves))
         return tuple(trees)
 
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return sum(structure.num_leaves - len(statics) for structure, statics in self.parts)
+
+    def each(self) -> tuple[Leaves, ...]:
+        """The trees one by one."""
+        return tuple(Leaves((part,)) for part in self.parts)
+
     def take(self, trees: Sequence[Any]) -> list[Any]:
         """The values in other trees of the same structures."""
         values: list[Any] = []

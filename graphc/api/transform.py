@@ -115,7 +115,7 @@ def _gradient_function(
         check_scalar(at.recorded, has_aux)
         count = len(at.recorded.traced.results)
         outputs = at.call(gradient(at.forward, range(len(at.inputs))))
-        gradients = at.gradients(outputs[count:])
+        gradients = at.arguments(outputs[count:])
         chosen = gradients[0] if isinstance(argnums, int) else gradients
         result = at.result(outputs[:count])
         if with_value:
@@ -186,7 +186,7 @@ def _product(function: Callable[..., Any], bound: tuple[Any, ...], xs: Any, ts: 
     first = gradient(at.forward, range(len(at.inputs)))
     slopes = Graph(first.inputs, first.outputs[len(at.forward.outputs) :])
     values = at.call(pushforward(slopes, range(len(at.inputs))), tangents)
-    products = at.gradients(values[len(at.inputs) :])
+    products = at.arguments(values[len(at.inputs) :])
     if isinstance(xs, list):
         return list(products)
     return products if isinstance(xs, tuple) else products[0]
@@ -218,4 +218,4 @@ def _pull(at: RecordedAt, g: Any) -> tuple[Any, ...]:
     cotangents = matching("the cotangent", g, at.recorded)
     derived = pullback(at.forward, range(len(at.inputs)), seeded)
     values = at.call(derived, [cotangents[i] for i in seeded])
-    return at.gradients(values[len(outputs) :])
+    return at.arguments(values[len(outputs) :])

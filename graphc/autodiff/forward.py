@@ -98,7 +98,7 @@ def _transposed(trace: Trace, node: Node, tangents: tuple[Any, ...], y: Any, arg
         return node.op.vjp(g if several else g[0], y, *args)
 
     types: list[ArrayType] = [elements[i] for i in smooth]
-    found = transposed(trace, linear, types, tangents, (*node.args, node, *items), node)
+    found = transposed(trace, linear, types, tangents, (*node.args, node, *items), node.op.name)
     if not several:
         return found[0]
     results = dict(zip(smooth, found, strict=True))

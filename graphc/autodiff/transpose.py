@@ -42,12 +42,12 @@ def transposed(
     types: Sequence[ArrayType],
     values: Sequence[Any],
     known: Sequence[Node],
-    of: Node,
+    name: str,
 ) -> list[Any]:
     """Mᵀ v for the linear function u ↦ M u that `linear` computes: one value per u.
 
     `types` are those of the u, `values` are v, one per result of `linear`; None is an exact zero everywhere.
-    The program of M is made of the u and of the nodes `known`. `of` is the operation that M belongs to.
+    The program of M is made of the u and of the nodes `known`. `name` is what M is the derivative of.
     """
     variables = [trace.builder.add(Variable(t)) for t in types]
     results = linear([Tracer(trace, v) for v in variables])
@@ -58,20 +58,20 @@ def transposed(
     ]
     found = arriving(trace, seeds, variables, (*known, *variables))
     given = tuple(lift(trace, v) for v in values if v is not None)
-    _check_linear(trace, [v for v in found if v is not None], {*variables}, (*known, *given), of)
+    _check_linear(trace, [v for v in found if v is not None], {*variables}, (*known, *given), name)
     return found
 
 
 def _check_linear(
-    trace: Trace, values: Sequence[Any], variables: set[Node], known: Sequence[Node], of: Node
+    trace: Trace, values: Sequence[Any], variables: set[Node], known: Sequence[Node], name: str
 ) -> None:
     """Raises where a transposed program depends on the variables: the program was not linear in them."""
     nodes = topological([lift(trace, v) for v in values], known)
     if any(node in variables for node in nodes):
         raise DifferentiationError(
             located(
-                f"the derivative rule of {of.op.name} is not linear: the other mode cannot be derived",
-                of.source,
+                f"the derivative rule of {name} is not linear: the other mode cannot be derived",
+                trace.source,
                 "Write a rule linear in the cotangents (or tangents), or use the mode it is written for.",
             )
         )

@@ -206,7 +206,7 @@ class _Reader:
         given: dict[str, Any] = {}
         if self.accept("["):
             given = self.parameters(name)
-        declared = [f.name for f in fields(cls)]
+        declared = [f.name for f in fields(cls) if f.metadata.get("text", True)]
         if sorted(declared) != sorted(given):
             raise self.error(f"{name} takes the parameters {declared}, got {list(given)}", start)
         return cls(**given)

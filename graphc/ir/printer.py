@@ -119,7 +119,8 @@ def _indented(text: str, spaces: int) -> str:
 
 @cache
 def _field_names(cls: type[AbstractOp]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls))
+    """The parameters with a text form: all but those marked `metadata={"text": False}`."""
+    return tuple(f.name for f in fields(cls) if f.metadata.get("text", True))
 
 
 def _parameters(op: AbstractOp) -> str:

@@ -16,6 +16,7 @@ from graphc.errors import VerificationError
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Node
 from graphc.ops import leaf, view
+from graphc.ops.barrier import Barrier, behind_barriers
 from graphc.ops.base import AbstractElementwise
 from graphc.ops.cast import Cast
 from graphc.ops.gather import Gather
@@ -222,8 +223,10 @@ class PointEvaluator:
                 return self._gather(node, op, at, guard)
             case view.Pad() as op:
                 return self._pad(node, op, at, guard)
-            case view.Reshape() as op if node.args[0] in self.stored:
-                return self.read(node.args[0], flat(at, op.shape), guard)
+            case view.Reshape() as op if behind_barriers(node.args[0]) in self.stored:
+                return self.read(behind_barriers(node.args[0]), flat(at, op.shape), guard)
+            case Barrier():
+                return self.at(node.args[0], at, guard)
             case _:
                 (x,) = node.args
                 return self.at(x, view_coordinates(node, at), guard)

@@ -26,6 +26,7 @@ from graphc.lower.schedule import LoopScheduler
 from graphc.lower.storage import choose_stored
 from graphc.lower.tasks import Task, tasks_of
 from graphc.lower.updates import Updates, ordered, plan_updates
+from graphc.lower.waiting import waiting
 from graphc.lower.writer import ErrorTable, RuntimeCheck
 from graphc.ops import leaf
 
@@ -131,7 +132,8 @@ class _Lowering:
         self.nodes = list(graph)
         self.stored = choose_stored(graph, kept)
         self.tasks = self._tasks()
-        self.updates = plan_updates(graph, self.tasks, self.donated)
+        waits = waiting(self.tasks, self.stored)
+        self.updates = plan_updates(graph, self.tasks, self.donated, waits)
 
     # ---- buffers
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from graphc.ir.graph import Graph, Item, Node, topological, users_of
 from graphc.lower.expressions import Offset, reshape_coordinates
 from graphc.ops import leaf, view
+from graphc.ops.barrier import Barrier, behind_barriers, computed_from
 from graphc.ops.base import AbstractElementwise, AbstractReduction
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
 from graphc.ops.cost import operation_cost
 from graphc.ops.gather import Gather
 
-VIEWS = (view.BroadcastTo, view.Reshape, view.Transpose, view.Slice)
+VIEWS = (view.BroadcastTo, view.Reshape, view.Transpose, view.Slice, Barrier)
 MOVING = (view.Slice, view.Transpose, view.Pad, Gather)  # their operand is read at another point
 POINTWISE = (AbstractElementwise, Cast, Gather, leaf.Iota, leaf.Size, view.Pad, *VIEWS)
 
@@ -48,7 +49,7 @@ def choose_stored(graph: Graph, kept: Sequence[Node] = ()) -> set[Node]:
             _store_operands(node, stored)
             continue
         cost[node] = _cost(node, stored, cost)
-        depth[node] = 1 + max((depth[a] for a in node.args if a not in stored), default=0)
+        depth[node] = 1 + max((depth[a] for a in computed_from(node) if a not in stored), default=0)
         _store_what_views_repeat(node, stored, cost)
         if node in stored:
             continue
@@ -65,7 +66,7 @@ def choose_stored(graph: Graph, kept: Sequence[Node] = ()) -> set[Node]:
 def _cost(node: Node, stored: set[Node], cost: dict[Node, int]) -> int:
     own = operation_cost(node.op.name) if isinstance(node.op, AbstractElementwise | Cast) else 0
     own += 3 if isinstance(node.op, Gather | view.Pad) else 0
-    return own + sum(0 if a in stored else cost.get(a, 0) for a in node.args)
+    return own + sum(0 if a in stored else cost.get(a, 0) for a in computed_from(node))
 
 
 def _store_what_views_repeat(node: Node, stored: set[Node], cost: dict[Node, int]) -> None:
@@ -76,7 +77,7 @@ def _store_what_views_repeat(node: Node, stored: set[Node], cost: dict[Node, int
         repeats = isinstance(op, Gather) or x.array_type.size != node.array_type.size
         if repeats and cost.get(x, 0) >= CHEAP and x not in stored:
             stored.add(x)
-    if isinstance(op, view.Reshape) and node.args[0] not in stored:
+    if isinstance(op, view.Reshape) and behind_barriers(node.args[0]) not in stored:
         shape = node.array_type.shape
         at = tuple(Offset(((i, 1),)) for i in range(len(shape)))
         if reshape_coordinates(at, shape, node.args[0].array_type.shape) is None:

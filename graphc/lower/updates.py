@@ -39,32 +39,33 @@ class Updates:
         return _chain(node, self.bases)
 
 
-def plan_updates(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int]) -> Updates:
+def plan_updates(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int], waits: After) -> Updates:
     """The updates in place that some order of the tasks allows. `donated` maps outputs to inputs.
 
+    `waits` are tasks that wait for others in any case, and are in the order that is planned.
     A donated output is copied at the end if it reads the input at other points than it writes, if a reader
     of the input needs it, or if such outputs wait for each other in a circle.
     """
-    bases = _bases(graph, tasks)
+    bases = _bases(graph, tasks, waits)
     direct: dict[int, int] = {}
     copied: list[int] = []
     for output, source in donated.items():
         old, new = graph.inputs[source], graph.outputs[output]
         candidate = {**direct, output: source}
         longer = _with_input(bases, tasks, new, old)
-        after = write_after_read(graph, tasks, candidate, longer)
+        after = write_after_read(graph, tasks, candidate, longer, waits)
         if _is_local(tasks, longer, new, old) and order(tasks, after) is not None:
             direct, bases = candidate, longer
         else:
             copied.append(output)
-    return Updates(bases, tuple(copied), write_after_read(graph, tasks, direct, bases))
+    return Updates(bases, tuple(copied), write_after_read(graph, tasks, direct, bases, waits))
 
 
 def write_after_read(
-    graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int], bases: Mapping[Node, Node]
+    graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int], bases: Mapping[Node, Node], waits: After
 ) -> After:
-    """For each task that overwrites a value, the other tasks that read the value."""
-    after: After = {}
+    """`waits`, and for each task that overwrites a value, the other tasks that read the value."""
+    after = {task: list(others) for task, others in waits.items()}
     for result, base in bases.items():
         _add_readers(after, tasks, [_owner(result)], base)
     for output, source in donated.items():
@@ -81,7 +82,7 @@ def _add_readers(after: After, tasks: Sequence[Task], makers: Sequence[Node], ol
             after.setdefault(writer, []).extend(readers)
 
 
-def _bases(graph: Graph, tasks: Sequence[Task]) -> dict[Node, Node]:
+def _bases(graph: Graph, tasks: Sequence[Task], waits: After) -> dict[Node, Node]:
     """For values that an op makes by changing an operand, that operand, if it is not needed any more."""
     bases: dict[Node, Node] = {}
     makers = {t.node for t in tasks}
@@ -96,7 +97,7 @@ def _bases(graph: Graph, tasks: Sequence[Task]) -> dict[Node, Node]:
             if result is None or taken or not made_here:
                 continue
             candidate = {**bases, result: base}
-            after = write_after_read(graph, tasks, {}, candidate)
+            after = write_after_read(graph, tasks, {}, candidate, waits)
             if not after or order(tasks, after) is not None:
                 bases = candidate
     return bases

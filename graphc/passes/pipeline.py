@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.verify import verify
 from graphc.passes.canonicalise import canonicalise
 from graphc.passes.erase_markers import erase_markers
+from graphc.passes.inline_calls import inline_calls
 from graphc.passes.loops import has_regions, tidy_loops
 from graphc.passes.simplify import simplify
 from graphc.passes.stabilise import stabilise
@@ -66,7 +67,7 @@ def _rounds(stable: bool, *, loops: bool) -> Sequence[Sequence[Pass]]:
     again: tuple[Pass, ...] = (canonicalise, simplify)
     if loops:
         first, again = (tidy_loops, *first), (tidy_loops, *again)
-    return ((*first, *again), *((again,) * (ROUNDS - 1)))
+    return ((inline_calls, *first, *again), *((again,) * (ROUNDS - 1)))
 
 
 def _step(pass_: Pass, graph: Graph, steps: list[Step], checked: bool) -> Graph:

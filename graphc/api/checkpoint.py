@@ -1,0 +1,38 @@
+"""`checkpoint`: memory for time in the gradient of a part of a program."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from graphc.api.compile import unbind
+from graphc.api.differentiable import is_value, record_at
+from graphc.control.checkpoint import Checkpoint
+from graphc.ops.base import apply
+from graphc.trace.context import current
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def checkpoint(f: Function) -> Function:
+    """`f`, of which a gradient keeps only the arguments: its values are computed again when they are needed.
+
+    The gradient of a chain of n checkpointed parts needs memory for the values between the parts and those
+    of one part, instead of all, and runs f once more. Results and gradients are the same. Called on
+    plain arrays, or where nothing is differentiated, it is f (Griewank & Walther 2000, Algorithm 799).
+    """
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if current() is None:
+            return f(*args, **kwargs)
+        function, bound = unbind(f)
+        given = (*bound, *args)
+        at = record_at(function, given, kwargs, range(len(given)), is_value)
+        operands = (*at.inputs, *at.recorded.traced.captured)
+        # Without operands there is nothing that could be recomputed later.
+        values = apply(Checkpoint(at.recorded.traced.graph), *operands) if operands else at.call(at.forward)
+        return at.result(values)
+
+    return checkpointed  # type: ignore[return-value]
