@@ -280,6 +280,18 @@ def test_gradcheck_names_the_entry_that_is_wrong():
         )
 
 
+def test_gradcheck_of_forward_mode_names_the_entry_that_is_wrong():
+    message = r"tangent of the result\['y'\]\[1\] is 0, but central differences give 5\.6829.*they may differ"
+    with pytest.raises(graphc.DifferentiationError, match=message):
+        graphc.gradcheck(
+            lambda x: {"y": np.array([x[0], graphc.stop_gradient(x[0]) * 4.0])},
+            np.ones(1),
+            modes=("forward",),
+        )
+    with raises_exactly(graphc.ArgumentError, "modes=('both',); choose from 'reverse' and 'forward'"):
+        graphc.gradcheck(np.sin, 1.0, modes=("both",))
+
+
 # ---- errors
 
 
