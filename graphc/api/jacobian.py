@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from graphc.api.compile import Compiled, unbind
 from graphc.api.differentiable import (
@@ -18,6 +18,7 @@ from graphc.api.differentiable import (
     settings_of,
     with_weak,
 )
+from graphc.api.sparse import SparseDerivative, sparse_derivative
 from graphc.batching.jacobian import Mode, faster_mode, jacobian_graph
 from graphc.errors import DifferentiationError, located
 from graphc.ir.graph import Graph
@@ -37,7 +38,21 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -
     return _jacobian_function(f, argnums, has_aux, "reverse", default_backend())
 
 
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+@overload
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: Literal[False] = False
+) -> Compiled: ...
+
+
+@overload
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: Literal[True]
+) -> SparseDerivative: ...
+
+
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: bool = False
+) -> Compiled | SparseDerivative:
     """The function (…) -> ∂f/∂argument: for each array of the result a tree like the argument.
 
     The block of a result y and an array x has shape y.shape + x.shape and the dtype of x. For a tuple of
@@ -45,16 +60,43 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False)
     the result is (Jacobian, aux). All derivatives are taken at once, by forward or reverse mode: the one with
     fewer directions. Up to 8 directions of a program on small arrays are followed one by one, more of them as
     one batch. Raises DifferentiationError for integers among the arguments or in y.
+
+    With `sparse`, f maps one array x to one array y, and the result is a scipy.sparse.csr_array of shape
+    (y.size, x.size). Its pattern is worked out from the program before the first call: it may hold entries
+    that happen to be zero, never too few. Columns (or rows) that share no row (column) are computed together,
+    as one derivative (Curtis, Powell & Reid 1974). Index arrays that f closes over count as known; those
+    among its arguments do not: what they pick could be any element. Not inside traced functions.
     """
+    if sparse:
+        return sparse_derivative(f, argnums, has_aux, "jacobian")
     return _jacobian_function(f, argnums, has_aux, "faster", default_backend())
 
 
-def hessian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
+@overload
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: Literal[False] = False
+) -> Compiled: ...
+
+
+@overload
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: Literal[True]
+) -> SparseDerivative: ...
+
+
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, *, sparse: bool = False
+) -> Compiled | SparseDerivative:
     """The function (…) -> ∂²f/∂argument²: the Jacobian of the Jacobian of f, forward over reverse mode.
 
     For a real scalar f of one array x it is an array of shape x.shape + x.shape; in general each array of
     the result becomes a tree like the argument whose leaves are such trees again.
+
+    With `sparse`, f is a real scalar of one array, and the result a scipy.sparse.csr_array, as for
+    `jacobian`. Symmetry is used: columns are grouped by a star colouring (Gebremedhin et al. 2005).
     """
+    if sparse:
+        return sparse_derivative(f, argnums, has_aux, "hessian")
     inner = _jacobian_function(f, argnums, has_aux, "reverse", default_backend())
     return _jacobian_function(inner, argnums, has_aux, "forward", default_backend())
 
