@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.autodiff.forward import propagate, pushforward
 from graphc.autodiff.reverse import arriving, pullback, zeros
+from graphc.batching.basis import products_of_basis, split_products
 from graphc.batching.batch import batch_graph
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -124,11 +125,13 @@ def _batch(
     That one is like `along`; the other inputs of `derived` are `inputs`.
     """
     n: Any = along.array_type.size
-    over, marked = batch_graph(derived, n, [False] * len(inputs) + [True])
+    split = split_products(derived)
+    basis = [False] * len(inputs) + [True] * (1 + len(split.orders))
+    over, marked = batch_graph(split.graph, n, basis)
+    given = [Tracer(trace, x) for x in inputs]
     eye = np.eye(n, dtype=along.array_type.dtype, like=Tracer(trace, along))
-    values = call_graph(
-        over, [*(Tracer(trace, x) for x in inputs), np.reshape(eye, (n, *along.array_type.shape))]
-    )
+    vectors = np.reshape(eye, (n, *along.array_type.shape))
+    values = call_graph(over, [*given, vectors, *products_of_basis(split, given)])
     first = len(values) - len(results)
     # What does not depend on the basis vector is linear in it, hence zero.
     return [

@@ -234,10 +234,27 @@ def test_sizes_may_be_unknown():
 
 
 def test_a_jacobian_of_many_columns_is_a_few_products():
-    """One batch, not one copy of the program per column."""
-    lowered = graphc.compile(graphc.jacfwd(network)).lower(np.zeros(12))
-    products = [node for node in lowered.graph if node.op.name == "contract"]
-    assert len(products) == 4 and len(list(lowered.graph)) < 50
+    """One batch, not one copy of the program per column; in forward mode the first product is its matrix."""
+    for derivative, expected in ((graphc.jacfwd, 3), (graphc.jacrev, 4)):
+        lowered = graphc.compile(derivative(network)).lower(np.zeros(12))
+        products = [node for node in lowered.graph if node.op.name == "contract"]
+        assert len(products) == expected and len(list(lowered.graph)) < 50
+
+
+def test_products_with_basis_vectors_are_the_other_factor_in_any_layout():
+    stack = RNG.normal(size=(5, 11, 4))
+    cases = [
+        lambda x: np.einsum("i,aib->ba", x, stack),
+        lambda x: np.einsum("aib,i->ab", stack, x) * np.sum(x),
+        lambda x: np.outer(x, x) @ np.ones(11) + x,
+        lambda x: np.sum(stack, axis=(0, 2)) @ x + x @ x,
+        lambda x: np.sin(x) @ stack.transpose(1, 0, 2).reshape(11, 20),
+    ]
+    x, h = RNG.normal(size=11), 1e-6
+    for f in cases:
+        numeric = np.stack([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(11)], axis=-1)
+        for derivative in (graphc.jacfwd, graphc.jacrev):
+            assert np.allclose(derivative(f)(x), numeric, rtol=1e-6, atol=1e-8)
 
 
 def test_the_derivative_of_a_program_on_scalars_has_no_arrays_but_its_results():
