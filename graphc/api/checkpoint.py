@@ -6,11 +6,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from graphc.api.compile import unbind
-from graphc.api.differentiable import is_value, record_at
+from graphc.api.differentiable import record_at
 from graphc.control.checkpoint import Checkpoint
 from graphc.ops.base import apply
 from graphc.trace.context import current
+from graphc.trace.tracer import Tracer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,10 +32,15 @@ def checkpoint(f: Function) -> Function:
             return f(*args, **kwargs)
         function, bound = unbind(f)
         given = (*bound, *args)
-        at = record_at(function, given, kwargs, range(len(given)), is_value)
+        at = record_at(function, given, kwargs, range(len(given)), _is_array)
         operands = (*at.inputs, *at.recorded.traced.captured)
         # Without operands there is nothing that could be recomputed later.
         values = apply(Checkpoint(at.recorded.traced.graph), *operands) if operands else at.call(at.forward)
         return at.result(values)
 
     return checkpointed  # type: ignore[return-value]
+
+
+def _is_array(leaf: Any, name: str) -> bool:
+    """Whether a leaf is an operand; numbers stay what they are, so that f may count with them."""
+    return isinstance(leaf, Tracer | np.ndarray)

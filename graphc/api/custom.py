@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.api.compile import Compiled
 from graphc.api.differentiable import RecordedAt, is_value, record_at
 from graphc.api.leaves import Leaves
 from graphc.control.custom import Closed, CustomCall, Derivative, Rule
@@ -26,7 +25,7 @@ class _Custom:
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
         functools.update_wrapper(self, fun)
-        self.fun = fun.function if isinstance(fun, Compiled) else fun
+        self.fun = fun
         self.__name__: str = getattr(fun, "__name__", type(fun).__name__)
         self.nondiff_argnums = tuple(nondiff_argnums)
 

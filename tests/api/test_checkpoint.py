@@ -108,8 +108,20 @@ def test_trees_keywords_and_what_it_closes_over():
     assert graphc.compile(lambda p: f(p, 7))({"x": 2.0})["n"] == 7
 
 
-def test_a_checkpoint_that_uses_random_looking_state_is_recomputed_alike():
-    """Reshapes, slices and integers of the operands behind the barrier."""
+def test_numbers_stay_numbers():
+    def power(x, n):
+        for _ in range(n - 1):
+            x = x * np.sin(x)
+        return np.sum(x)
+
+    x = np.array([0.5, 2.0])
+    expected = graphc.grad(lambda x: power(x, 3))(x)
+    assert np.allclose(graphc.grad(lambda x: graphc.checkpoint(power)(x, 3))(x), expected, rtol=1e-13)
+    compiled = graphc.compile(power, static_argnames="n")
+    assert np.allclose(graphc.grad(lambda x: graphc.checkpoint(compiled)(x, n=3))(x), expected, rtol=1e-13)
+
+
+def test_views_and_indices_of_what_is_recomputed():
     table, index = RNG.normal(size=(6, 4)), np.array([1, 5, 1])
 
     def f(table, index):

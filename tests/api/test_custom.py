@@ -135,6 +135,16 @@ def test_arguments_that_are_no_values():
     assert graphc.jvp(lambda x: raised(x, 3), (2.0,), (1.0,)) == (8.0, 12.0)
 
 
+def test_compiled_functions_and_keywords():
+    f = graphc.custom_jvp(graphc.compile(lambda x, scale=2.0: scale * x))
+    f.defjvp(lambda primals, tangents: (f(*primals), 100 * tangents[0]))
+    assert f(3.0) == 6.0 and graphc.grad(lambda x: f(x, scale=3.0))(1.0) == 100.0
+    named = graphc.custom_vjp(lambda x, *, scale: scale * x)
+    named.defvjp(lambda x, scale: (x, None), lambda _, g: (g,))
+    with pytest.raises(graphc.ArgumentError, match=r"passed by name only: scale\n  Make them positional"):
+        graphc.grad(lambda x: named(x, scale=3.0))(1.0)
+
+
 def test_one_rule_per_argument():
     f = graphc.custom_jvp(lambda x, y: np.sin(x) * y)
     f.defjvps(lambda t, ans, x, y: np.cos(x) * y * t, lambda t, ans, x, y: 10 * t)

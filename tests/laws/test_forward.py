@@ -16,7 +16,7 @@ from graphc.ir.types import type_of
 from graphc.ir.verify import verify
 from graphc.ops.base import apply
 from graphc.trace.function import Abstract, call_graph, trace
-from tests.laws.test_elementwise import OPS, SMOOTH, operands
+from tests.laws.test_elementwise import CORNERS, OPS, SMOOTH, operands
 from tests.laws.test_structural_ops import CASES, direction, floating, results, smooth
 
 SYMMETRIC = {name for name, case in CASES.items() if case.symmetric}
@@ -130,6 +130,20 @@ def test_forward_over_reverse_is_reverse_over_forward(name: str) -> None:
             for g, t in zip(interpret(first, *moved(arrays, wrt, tangents, h))[1:], tangents, strict=True)
         ],
     )
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_what_does_not_move_has_tangent_zero_at_corner_values(name: str) -> None:
+    finite = [v for v in CORNERS if np.isfinite(v)]
+    arrays = [grid.ravel() for grid in np.meshgrid(*[finite] * OPS[name].arity)]
+    if name == "where":
+        arrays[0] = arrays[0] > 0
+    if name == "ldexp":
+        arrays[1] = arrays[1].clip(-9, 9).astype(np.int32)
+    graph = record(lambda *xs: [apply(OPS[name](), *xs)], arrays)
+    wrt = [i for i, a in enumerate(arrays) if a.dtype == np.float64]
+    (_, tangent) = interpret(pushforward(graph, wrt), *arrays, *(np.zeros_like(arrays[i]) for i in wrt))
+    assert not np.any(tangent)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
