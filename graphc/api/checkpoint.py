@@ -11,9 +11,8 @@ import numpy as np
 from graphc.api.compile import unbind
 from graphc.api.differentiable import record_at
 from graphc.control.checkpoint import Checkpoint
-from graphc.ops.base import apply
 from graphc.trace.context import current
-from graphc.trace.tracer import Tracer
+from graphc.trace.tracer import Tracer, record
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,10 +32,8 @@ def checkpoint(f: Function) -> Function:
         function, bound = unbind(f)
         given = (*bound, *args)
         at = record_at(function, given, kwargs, range(len(given)), _is_array)
-        operands = (*at.inputs, *at.recorded.traced.captured)
-        # Without operands there is nothing that could be recomputed later.
-        values = apply(Checkpoint(at.recorded.traced.graph), *operands) if operands else at.call(at.forward)
-        return at.result(values)
+        traced = at.recorded.traced
+        return at.result(record(Checkpoint(traced.graph), *at.inputs, *traced.captured))
 
     return checkpointed  # type: ignore[return-value]
 

@@ -16,7 +16,7 @@ from graphc.errors import ArgumentError, DifferentiationError, LeakedTracerError
 from graphc.ops.base import apply
 from graphc.trace import tree
 from graphc.trace.context import current
-from graphc.trace.tracer import Tracer, as_tracer
+from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
 
 
@@ -41,7 +41,7 @@ class _Custom:
         captured = [self._closed(value) for value in at.recorded.traced.captured]
         static = [given[i] for i in sorted(fixed)]
         rule = Rule(self.__name__, *self._rule(at, given, positions, static))
-        return at.result(apply(CustomCall(at.recorded.traced.graph, rule), *at.inputs, *captured))
+        return at.result(record(CustomCall(at.recorded.traced.graph, rule), *at.inputs, *captured))
 
     def _rule(
         self, at: RecordedAt, given: tuple[Any, ...], positions: list[int], static: list[Any]

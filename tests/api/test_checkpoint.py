@@ -121,6 +121,14 @@ def test_numbers_stay_numbers():
     assert np.allclose(graphc.grad(lambda x: graphc.checkpoint(compiled)(x, n=3))(x), expected, rtol=1e-13)
 
 
+def test_a_part_without_arguments():
+    w = np.arange(3.0)
+    constant = graphc.checkpoint(lambda: w * 2)
+    assert np.array_equal(graphc.compile(lambda x: x + constant())(1.0), w * 2 + 1)
+    assert graphc.grad(lambda x: np.sum(x * constant()))(1.0) == 6.0
+    assert graphc.grad(lambda x: x * graphc.checkpoint(lambda: 3.0)())(1.0) == 3.0
+
+
 def test_views_and_indices_of_what_is_recomputed():
     table, index = RNG.normal(size=(6, 4)), np.array([1, 5, 1])
 
