@@ -16,6 +16,7 @@ from graphc.autodiff.forward import propagate, pushforward
 from graphc.autodiff.reverse import arriving, pullback, zeros
 from graphc.batching.basis import products_of_basis, split_products
 from graphc.batching.batch import batch_graph
+from graphc.batching.entries import assembled
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.ir.rewrite import inline
@@ -70,15 +71,20 @@ def one_by_one(graph: Graph, node: Node) -> bool:
 def _forward(
     trace: Trace, graph: Graph, inputs: Sequence[Node], outputs: Sequence[Node], wrt: Sequence[int]
 ) -> list[Any]:
-    columns: list[list[Any]] = []  # for each input, the tangents of all outputs, basis vectors along axis 0
+    columns: list[
+        list[Any]
+    ] = []  # for each input, the tangents of all outputs, basis vectors along the last axis
     for i in wrt:
         if one_by_one(graph, graph.inputs[i]):
             tangents = [propagate(trace, {inputs[i]: e}, outputs) for e in _basis(inputs[i])]
-            columns.append([_stacked([t[k] for t in tangents], y) for k, y in enumerate(outputs)])
+            columns.append(
+                [_stacked(trace, [t[k] for t in tangents], y, last=True) for k, y in enumerate(outputs)]
+            )
         else:
-            columns.append(_batch(trace, pushforward(graph, [i]), inputs, inputs[i], outputs))
+            batch = _batch(trace, pushforward(graph, [i]), inputs, inputs[i], outputs)
+            columns.append([np.moveaxis(tangents, 0, -1) for tangents in batch])
     return [
-        cast(np.reshape(np.moveaxis(column[k], 0, -1), _shape(y, inputs[i])), inputs[i].array_type.dtype)
+        cast(np.reshape(column[k], _shape(y, inputs[i])), inputs[i].array_type.dtype)
         for k, y in enumerate(outputs)
         for i, column in zip(wrt, columns, strict=True)
     ]
@@ -92,7 +98,7 @@ def _reverse(
     for index, y in enumerate(outputs):
         if one_by_one(graph, graph.outputs[index]):
             cotangents = [arriving(trace, [(y, e)], wanted) for e in _basis(y)]
-            rows = [_stacked([g[i] for g in cotangents], x) for i, x in enumerate(wanted)]
+            rows = [_stacked(trace, [g[i] for g in cotangents], x, last=False) for i, x in enumerate(wanted)]
         else:
             rows = _batch(trace, pullback(graph, wrt, [index]), inputs, y, wanted)
         blocks += [np.reshape(row, _shape(y, x)) for row, x in zip(rows, wanted, strict=True)]
@@ -110,11 +116,15 @@ def _basis(node: Node) -> list[Any]:
     return list(np.eye(n, dtype=type_.dtype).reshape((n, *type_.shape)))
 
 
-def _stacked(values: Sequence[Any], like: Node) -> Any:
-    """Derivatives along basis vectors, along a new axis 0; zeros for exact zeros."""
+def _stacked(trace: Trace, values: Sequence[Any], like: Node, *, last: bool) -> Any:
+    """Derivatives along basis vectors, along a new first or last axis; zeros for exact zeros."""
     if not values:
-        return broadcast_to(zeros(like), (0, *like.array_type.shape))
-    return np.stack([zeros(like) if v is None else v for v in values])
+        shape = like.array_type.shape
+        return broadcast_to(zeros(like), (*shape, 0) if last else (0, *shape))
+    numbers = assembled(trace, values, like, last=last)
+    if numbers is not None:
+        return numbers
+    return np.stack([zeros(like) if v is None else v for v in values], axis=-1 if last else 0)
 
 
 def _batch(

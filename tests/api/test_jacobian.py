@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess, rosen_hess_prod
 
 import graphc
+from graphc.passes.pipeline import optimise
 from tests.api.raising import raises_exactly
 
 RNG = np.random.default_rng(0)
@@ -269,6 +270,17 @@ def test_the_derivative_of_a_program_on_scalars_has_no_arrays_but_its_results():
         assert np.array_equal(derivative(f)(x), expected)
         names = [node.op.name for node in graphc.compile(derivative(f)).lower(x).graph]
         assert not {"multiply", "add", "contract", "iota"} & {*names}
+
+
+def test_the_hessian_of_a_program_on_scalars_is_put_together_once():
+    def f(x):
+        return (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+
+    x = np.array([1.3, -0.4])
+    assert np.allclose(graphc.hessian(f)(x), rosen_hess(x), rtol=1e-14)
+    graph = optimise(graphc.compile(graphc.hessian(f)).lower(x).graph)
+    assert [node.op.name for node in graph].count("concatenate") == 1
+    assert not {"transpose", "pad", "broadcast_to"} & {node.op.name for node in graph}
 
 
 # ---- errors
