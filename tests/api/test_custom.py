@@ -14,7 +14,7 @@ from tests.helpers import record
 @pytest.fixture(autouse=True)
 def on_each_backend(backend, monkeypatch):
     """Derivatives of plain functions run on the default backend: make that the one under test."""
-    for module in ("compile", "transform", "jacobian"):
+    for module in ("compile", "transform", "jacobian", "vmap"):
         monkeypatch.setattr(f"graphc.api.{module}.default_backend", lambda: backend)
 
 
@@ -84,6 +84,19 @@ def test_both_kinds_over_batches(transform):
     over, marked = batch_graph(graph, 3, [True, False])
     expected = np.cos(X) * 2.0 + 1 / (1 + np.exp(-X))
     assert marked == (True,) and np.allclose(interpret(over, X, np.array(2.0))[0], expected, rtol=1e-12)
+
+
+def test_vmap_and_derivatives_in_any_order():
+    s = 1 / (1 + np.exp(-X))
+    assert np.allclose(graphc.vmap(product)(X, X), np.sin(X) * X, rtol=1e-14)
+    assert np.allclose(
+        graphc.vmap(graphc.grad(product), in_axes=(0, None))(X, 2.0), np.cos(X) * 2, rtol=1e-14
+    )
+    shared = graphc.grad(lambda y: np.sum(graphc.vmap(product, in_axes=(0, None))(X, y)))(2.0)
+    assert np.isclose(shared, np.sum(2 * np.sin(X)))
+    assert np.allclose(graphc.vmap(graphc.grad(graphc.grad(softplus)))(X), s * (1 - s), rtol=1e-12)
+    product_with = graphc.hvp(lambda x: np.sum(graphc.vmap(softplus)(x)), X, X)
+    assert np.allclose(product_with, s * (1 - s) * X, rtol=1e-12)
 
 
 def test_derivatives_of_batches_use_the_rule():
