@@ -14,6 +14,7 @@ from graphc.errors import GraphcError
 from graphc.ir.graph import AbstractOp
 from graphc.ir.interpret import interpret
 from graphc.ir.types import ArrayType, TupleType, type_of
+from graphc.ops.barrier import Barrier
 from graphc.ops.base import ALL_OPS, AbstractElementwise, apply
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
@@ -67,6 +68,7 @@ CASES = {
     "transpose": Case(Transpose((1, 2, 0)), (CUBE,)),
     "slice": Case(Slice((2, 0), (2, 2), (-1, 3)), (X,)),
     "pad": Case(Pad((1, 6), (5, 8), (1, -2)), (X,)),
+    "barrier": Case(Barrier(), (X, POSITIONS)),
     "concatenate": Case(Concatenate(1), (X, X[:, :1], X[:, 1:])),
     "cast": Case(Cast(F64), (X,)),
     "cast_to_integers": Case(Cast(I64), (X,)),
@@ -159,7 +161,19 @@ def test_every_op_that_is_not_elementwise_has_a_case() -> None:
     assert structural - {case.op.name for case in CASES.values()} <= COVERED_ELSEWHERE
 
 
-MODULES = ("reduce", "norm", "view", "contract", "cast", "gather", "cumulative", "sort", "linalg", "leaf")
+MODULES = (
+    "reduce",
+    "norm",
+    "view",
+    "contract",
+    "cast",
+    "gather",
+    "cumulative",
+    "sort",
+    "linalg",
+    "leaf",
+    "barrier",
+)
 
 
 @pytest.mark.parametrize("name", CASES)
