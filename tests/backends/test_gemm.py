@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+import graphc
 from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.gemm_plan import CacheSizes, plan_matmul
 from graphc.backends.cpu.jit import Loaded, object_code
@@ -307,3 +308,18 @@ def test_epilogue_in_a_loop_exists_at_most_twice():
     shape = MatmulShape(np.dtype(np.float32), 100, 100, 100, (100, 1), (100, 1))
     emit_matmul(ir.Module("m"), "gemm", shape, counting, unrolled_epilogue=False)
     assert calls == 2
+
+
+@pytest.mark.parametrize("shape", [(512, 512, 512), (400, 1000, 300), (700, 513, 260), (900, 200, 640)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_divide_rows_or_columns_and_change_no_bit(shape, dtype):
+    m, n, k = shape
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.normal(size=s).astype(dtype) for s in ((m, k), (k, n), n))
+    one, two, three = (
+        graphc.compile(lambda a, b, c: np.tanh(a @ b + c), threads=count)(a, b, c) for count in (1, 2, 3)
+    )
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one, three)
+    expected = np.tanh(a.astype(np.float64) @ b + c)
+    np.testing.assert_allclose(one, expected, rtol=0, atol=k * np.finfo(dtype).eps * 8)

@@ -17,9 +17,18 @@ from graphc.backends.cpu.llvm import I64, PTR, Code, i64
 from graphc.backends.cpu.matvec import SCRATCH_BYTES, VectorForm, emit_vector_product, vector_form
 from graphc.backends.cpu.microkernel import Epilogue, Tile
 
-__all__ = ["CacheSizes", "Epilogue", "MatmulShape", "Tile", "emit_matmul", "row_block", "scratch_bytes"]
+__all__ = [
+    "CacheSizes",
+    "Epilogue",
+    "MatmulShape",
+    "Tile",
+    "column_block",
+    "emit_matmul",
+    "row_block",
+    "scratch_bytes",
+]
 
-INTEGERS = ("m0", "m1", "m", "n", "k", "a_sm", "a_sk", "b_sk", "b_sn")
+INTEGERS = ("first", "end", "m", "n", "k", "a_sm", "a_sk", "b_sk", "b_sn")
 
 
 def emit_matmul(
@@ -31,19 +40,24 @@ def emit_matmul(
     *,
     unrolled_epilogue: bool = True,
     caches: CacheSizes | None = None,
+    by_columns: bool = False,
 ) -> ir.Function:
-    """Defines `void name(ptr a, b, context, i64 m0, m1, m, n, k, a_sm, a_sk, b_sk, b_sn, ptr scratch)`.
+    """Defines `void name(ptr a, b, context, i64 first, end, m, n, k, a_sm, a_sk, b_sk, b_sn, ptr scratch)`.
 
-    It computes C[m0:m1] with C[m, n] = Σ_k A[m, k] B[k, n] and gives every element to `epilogue` exactly
-    once, in tiles. Sizes and strides that `shape` knows are constants; the others come from the arguments.
-    `scratch` holds `scratch_bytes(shape)` bytes, aligned to 64, one area per thread. Results do not depend
-    on how [0, m) is split. With `unrolled_epilogue=False` the epilogue's code exists once (and once more
-    masked) and runs in a loop over a tile in memory: for epilogues of many instructions.
+    It computes the rows [first, end) of C[m, n] = Σ_k A[m, k] B[k, n], or these columns with `by_columns`,
+    and gives every element to `epilogue` exactly once, in tiles. Sizes and strides that `shape` knows are
+    constants; the others come from the arguments. `scratch` holds `scratch_bytes(shape)` bytes, aligned to
+    64, one area per thread. Results do not depend on how the rows, or columns, are split. With
+    `unrolled_epilogue=False` the epilogue's code exists once (and once more masked) and runs in a loop over
+    a tile in memory: for epilogues of many instructions.
     """
     code = Code(module, name, [PTR, PTR, PTR, *[I64] * len(INTEGERS), PTR])
     numbers: dict[str, Index] = dict(zip(INTEGERS, code.args[3:-1], strict=True))
     known = _known_numbers(shape)
     numbers |= {key: value for key, value in known.items() if value is not None}
+    first, end = numbers.pop("first"), numbers.pop("end")
+    numbers["m0"], numbers["m1"] = (0, numbers["m"]) if by_columns else (first, end)
+    numbers["n0"], numbers["n1"] = (first, end) if by_columns else (0, numbers["n"])
     form = vector_form(shape)
     if form is not None:
         emit_vector_product(code, shape, form, numbers, epilogue, vector_bytes)
@@ -90,6 +104,14 @@ def row_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | N
     if vector_form(shape) is not None:
         return 4
     return plan_matmul(shape, vector_bytes, caches).rows
+
+
+def column_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> int | None:
+    """The columns of a full tile if threads should divide the columns: where each would pack all of B."""
+    if vector_form(shape) is not None or shape.n is None or shape.m is None:
+        return None
+    plan = plan_matmul(shape, vector_bytes, caches)
+    return plan.width if plan.pack_b_rows == 0 and shape.n >= shape.m // 2 else None
 
 
 def _known_numbers(shape: MatmulShape) -> dict[str, int | None]:

@@ -109,7 +109,7 @@ class Block:
 
 def emit_block_loops(p: Product) -> None:
     code, plan, numbers = p.code, p.plan, p.numbers
-    m0, m1, n, k = (numbers[x] for x in ("m0", "m1", "n", "k"))
+    m0, m1, n0, n1, n, k = (numbers[x] for x in ("m0", "m1", "n0", "n1", "n", "k"))
     if 0 in (n, numbers["m"]):
         return
     packed = None
@@ -117,7 +117,7 @@ def emit_block_loops(p: Product) -> None:
         packed = code.compare(">=", i64(minus(code, m1, m0)), i64(plan.pack_b_rows))
 
     def depth_block(row: Index, column: Index, depth: Index, last_row: Index) -> None:
-        columns = n if n == plan.nc else smaller(code, plan.nc, minus(code, n, column))
+        columns = n1 if n1 == plan.nc else smaller(code, plan.nc, minus(code, n1, column))
         steps = smaller(code, plan.kc, minus(code, k, depth)) if plan.blocked else k
         block = Block(row, row, column, depth, last_row, columns, steps, packed)
         if plan.pack_b_rows == 0:
@@ -137,10 +137,10 @@ def emit_block_loops(p: Product) -> None:
 
     def row_block_(row: Index) -> None:
         last_row = smaller(code, m1, plus(code, row, plan.mc)) if plan.blocked else m1
-        if isinstance(n, int) and n <= plan.nc:
+        if isinstance(n1, int) and n1 <= plan.nc:
             column_block(row, 0, last_row)
         else:
-            code.loop(n, lambda column: column_block(row, column, last_row), step=plan.nc)
+            code.loop(n1, lambda column: column_block(row, column, last_row), start=n0, step=plan.nc)
 
     if plan.blocked:
         code.loop(m1, row_block_, start=m0, step=plan.mc)

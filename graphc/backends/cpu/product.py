@@ -1,13 +1,14 @@
-"""Matrix products of kernel IR: calls of the generated product, its rows divided among threads."""
+"""Matrix products of kernel IR: calls of the generated product, its rows or columns divided among threads."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
 from graphc.backends.cpu.frame import Capture, Lanes
-from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, row_block, scratch_bytes
+from graphc.backends.cpu.gemm import MatmulShape, Tile, column_block, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
 from graphc.backends.cpu.parallel import fork_join
 from graphc.ir.dims import Dim, SymbolicDim, product
@@ -24,6 +25,8 @@ def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
     """Code for one product with its epilogue."""
     shape = _shape(s)
     capture = Capture(emitter.frame, s.body)
+    rows, columns, depth = (emitter.size(d) for d in (s.row.extent, s.column.extent, s.depth))
+    division = _division(emitter, s, shape)
     long = sum(1 for x in k.statements(s.body) if isinstance(x, k.Let)) > LONG_EPILOGUE
     function = emit_matmul(
         emitter.code.module,
@@ -32,23 +35,23 @@ def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
         lambda code, tile: _epilogue(emitter, s, capture, code, tile),
         emitter.target.vector_bytes,
         unrolled_epilogue=not long,
+        by_columns=division.by_columns,
     )
     function.linkage = "internal"
     scratch = -(-scratch_bytes(shape, vector_bytes=emitter.target.vector_bytes) // 64) * 64
-    rows, columns, depth = (emitter.size(d) for d in (s.row.extent, s.column.extent, s.depth))
     strides = [emitter.size(d) for d in (*s.left.strides, *s.right.strides)]
     operands = [emitter.address(o.buffer, emitter.uniform_part(o.index)[0]) for o in (s.left, s.right)]
     numbers = [rows, columns, depth, *strides]
     context = capture.pack(emitter.code)
-    tasks = _tasks(emitter, s, shape)
+    tasks, whole = division.tasks, columns if division.by_columns else rows
     emitter.scratch_bytes = max(emitter.scratch_bytes, scratch * tasks)
     if tasks == 1:
-        emitter.code.b.call(function, [*operands, context, i64(0), rows, *numbers, emitter.frame.scratch])
+        emitter.code.b.call(function, [*operands, context, i64(0), whole, *numbers, emitter.frame.scratch])
         return
     assert emitter.frame.scratch is not None
     carried = [*operands, context, emitter.frame.scratch, *numbers]
-    share = _share(emitter, rows, row_block(shape, emitter.target.vector_bytes), tasks)
-    body = _row_task(emitter, function, scratch, len(carried))
+    share = _share(emitter, whole, division)
+    body = _task(emitter, function, scratch, len(carried), division.by_columns)
     fork_join(emitter, body, [*carried, share], tasks)
 
 
@@ -67,32 +70,48 @@ def _known(dim: Dim) -> int | None:
     return None if isinstance(dim, SymbolicDim) else dim
 
 
-def _tasks(emitter: KernelEmitter, s: k.Matmul, shape: MatmulShape) -> int:
-    """How many parts the rows are divided into; the result does not depend on it."""
+@dataclass(frozen=True)
+class Division:
+    """How many threads share a product, and along which axis: in multiples of `block` rows or columns."""
+
+    tasks: int
+    block: int
+    by_columns: bool
+
+
+def _division(emitter: KernelEmitter, s: k.Matmul, shape: MatmulShape) -> Division:
+    """The division of a product; the result does not depend on it."""
     work = product((s.row.extent, s.column.extent, s.depth))
     small = isinstance(work, int) and work < PARALLEL_PRODUCT
-    blocks = 1 << 30 if shape.m is None else -(-shape.m // row_block(shape, emitter.target.vector_bytes))
-    return 1 if small else max(1, min(emitter.target.threads, blocks))
+    threads = 1 if small else emitter.target.threads
+    columns = column_block(shape, emitter.target.vector_bytes)
+    if columns is not None and shape.n is not None and threads > 1:
+        return Division(max(1, min(threads, -(-shape.n // columns))), columns, True)
+    block = row_block(shape, emitter.target.vector_bytes)
+    blocks = 1 << 30 if shape.m is None else -(-shape.m // block)
+    return Division(max(1, min(threads, blocks)), block, False)
 
 
-def _share(emitter: KernelEmitter, rows: ir.Value, block: int, tasks: int) -> ir.Value:
-    """Rows per task, a multiple of the register tile's rows."""
+def _share(emitter: KernelEmitter, whole: ir.Value, division: Division) -> ir.Value:
+    """Rows or columns per task, a multiple of those of the register tile."""
     b = emitter.code.b
-    blocks = b.sdiv(b.add(rows, i64(block - 1)), i64(block))
-    return b.mul(b.sdiv(b.add(blocks, i64(tasks - 1)), i64(tasks)), i64(block))
+    blocks = b.sdiv(b.add(whole, i64(division.block - 1)), i64(division.block))
+    return b.mul(b.sdiv(b.add(blocks, i64(division.tasks - 1)), i64(division.tasks)), i64(division.block))
 
 
-def _row_task(emitter: KernelEmitter, function: ir.Function, scratch: int, carried: int) -> ir.Function:
-    """`void body(ptr context, i64 task, i64 worker)`: one part of the rows."""
-    code = Code(emitter.code.module, emitter.part_name("rows"), [PTR, I64, I64], internal=True)
+def _task(
+    emitter: KernelEmitter, function: ir.Function, scratch: int, carried: int, by_columns: bool
+) -> ir.Function:
+    """`void body(ptr context, i64 task, i64 worker)`: one part of the rows, or of the columns."""
+    code = Code(emitter.code.module, emitter.part_name("part"), [PTR, I64, I64], internal=True)
     block, task, _ = code.args
     pointers = [code.load(code.at(block, I64, i), PTR) for i in range(4)]
     numbers = [code.load(code.at(block, I64, i), I64) for i in range(4, carried)]
     share = code.load(code.at(block, I64, carried), I64)
-    rows, b = numbers[0], code.b
+    whole, b = numbers[1 if by_columns else 0], code.b
 
     def limited(value: ir.Value) -> ir.Value:
-        return b.select(b.icmp_signed("<", value, rows), value, rows)
+        return b.select(b.icmp_signed("<", value, whole), value, whole)
 
     first = limited(b.mul(task, share))
     last = limited(b.add(first, share))
