@@ -15,7 +15,7 @@ from graphc.ops.derive import OPERANDS, meanings, symbol
 
 # Ops on the bits of numbers, or between them, which have no expression.
 WITHOUT_EXPRESSION = frozenset(
-    ["gcd", "lcm", "nextafter", "spacing", "bitwise_count", "left_shift", "right_shift"]
+    ["gcd", "lcm", "nextafter", "spacing", "bitwise_count", "left_shift", "right_shift", "threefry2x32"]
 )
 _BITWISE = frozenset(["bitwise_and", "bitwise_or", "bitwise_xor", "invert"])
 

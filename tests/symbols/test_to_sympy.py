@@ -18,15 +18,19 @@ from graphc.symbols.numbers import exact
 from tests.symbols.expressions import SMOOTH, value, x, y
 
 OPS = {n: op for n, op in registered_ops().items() if issubclass(op, AbstractElementwise)}
-ON_BITS = {"gcd", "lcm", "nextafter", "spacing", "bitwise_count", "left_shift", "right_shift"}
 ON_INTEGERS = {"gcd", "lcm", "bitwise_count", "left_shift", "right_shift"}
+ON_BITS = {*ON_INTEGERS, "nextafter", "spacing", "threefry2x32"}
 ON_TRUTH = {"bitwise_and": sp.And, "bitwise_or": sp.Or, "bitwise_xor": sp.Xor, "invert": sp.Not}
 
 
 def types_of(name: str) -> list[str]:
     if name in ON_INTEGERS:
         return ["i64"] * OPS[name].arity
-    special = {"where": ["bool", "f64", "f64"], "ldexp": ["f64", "i32"]}
+    special = {
+        "where": ["bool", "f64", "f64"],
+        "ldexp": ["f64", "i32"],
+        "threefry2x32": ["u32", "u32", "u64"],
+    }
     return special.get(name, ["f64"] * OPS[name].arity)
 
 
