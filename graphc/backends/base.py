@@ -105,6 +105,10 @@ class AbstractExecutable(abc.ABC):
         """`source`, `llvm`, `asm`, `kernels` or `cost` of the program."""
         raise UnsupportedError(f"this backend has no {name}; compile with backend='cpu' to see it")
 
+    def profile(self, arguments: Sequence[Any], rounds: int) -> Any:
+        """Measured seconds per kernel for these arguments."""
+        raise UnsupportedError("this backend cannot be profiled; compile with backend='cpu'")
+
     def entry(self, fallback: Entry, unflatten: Callable[[tuple[Any, ...]], Any]) -> Entry | None:
         """A callable over positional arguments that runs the program if they fit, else calls `fallback`.
 

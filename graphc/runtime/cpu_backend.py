@@ -17,6 +17,7 @@ from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
 from graphc.ir.dims import Dim, parse_dim
 from graphc.ir.graph import every_node
+from graphc.ir.interpret import bind_sizes
 from graphc.ir.printer import graph_key
 from graphc.ir.types import DTYPE_NAMES, dtype_name, type_of
 from graphc.runtime.cache import Entry as CacheEntry
@@ -28,6 +29,7 @@ from graphc.runtime.pool import get_num_threads, install
 if TYPE_CHECKING:
     from graphc.backends.cpu.emit import Target
     from graphc.lower.program import LoweredProgram
+    from graphc.runtime.profile import Profile
     from graphc.runtime.roofline import Cost
 
 PROGRAM, ENTRY = "graphc_program", "graphc_entry"
@@ -109,6 +111,16 @@ class CpuExecutable(AbstractExecutable):
 
             return assembly(_emitted(self.program, self._lowered))
         raise UnsupportedError(f"the CPU backend has no {name}")
+
+    def profile(self, arguments: Sequence[Any], rounds: int) -> Profile:
+        from graphc.runtime.profile import measure
+
+        program, plan = self.program, self._lowered
+        types = [a.type for a in program.arguments]
+        arrays = [np.asarray(v, t.dtype) for v, t in zip(arguments, types, strict=True)]
+        arrays += self._captured
+        sizes = bind_sizes(tuple(types), tuple(a.shape for a in arrays[: len(types)]))
+        return measure(plan, _target(program), arrays, sizes, self._cost().at(**sizes), rounds)
 
     def _cost(self) -> Cost:
         from graphc.lower.cost import buffer_bytes, kernel_cost

@@ -71,7 +71,7 @@ class Cost:
         rows = [("kernel", "flops", "bytes", "flops/byte", "roofline", "operations")]
         for c in self.kernels:
             operations = " ".join(c.operations)
-            times = _time(self.seconds_of(c))
+            times = seconds_text(self.seconds_of(c))
             flops = _bound((c,)) + _number(c.flops)
             rows.append((c.name, flops, _number(c.moved), _ratio(c.intensity), times, operations))
         if len(self.kernels) > 1:
@@ -79,13 +79,13 @@ class Cost:
                 _bound(self.kernels) + _number(self.flops),
                 _number(self.moved),
                 "",
-                _time(self.seconds),
+                seconds_text(self.seconds),
                 "",
             )
             rows.append(("total", *total))
         memory = f"{_number(self.arguments)} arguments + {_number(self.results)} results"
         peak = f"peak memory: {memory} + {_number(self.arena)} arena = {_number(self.peak_memory)} bytes"
-        return "\n".join([*_aligned(rows), peak, self._machine()])
+        return "\n".join([*aligned(rows), peak, self._machine()])
 
     def _machine(self) -> str:
         l = self.limits
@@ -102,7 +102,7 @@ def _bound(kernels: Sequence[KernelCost]) -> str:
     return "about " if most and least else "≤ " if most else "≥ " if least else ""
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """The first and the last column start at the left, numbers end at the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -121,7 +121,7 @@ def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _time(seconds: float | None) -> str:
+def seconds_text(seconds: float | None) -> str:
     """Three digits in a unit that suits them."""
     if seconds is None:
         return "-"

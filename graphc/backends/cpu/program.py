@@ -43,6 +43,22 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
     return program.arena.size + scratch
 
 
+def emit_kernels(
+    module: ir.Module, program: LoweredProgram, prefix: str, target: Target
+) -> tuple[list[str], Dim]:
+    """Defines the kernels as functions to be called one by one, and `prefix.empty`, which does nothing.
+
+    Returns the function of each kernel, and the bytes of packing space they need behind the arena.
+    """
+    if target.fast_ldexp:
+        declare_fast_ldexp(module)
+    functions, scratch = _kernel_functions(module, program, prefix, target)
+    for function in functions:
+        function.linkage = ""
+    Code(module, f"{prefix}.empty", []).ret()
+    return [str(function.name) for function in functions], scratch
+
+
 def _return_if_negative(code: Code, size: ir.Value, check: int) -> None:
     """Ends the program with status `check` before anything is read, where a slice would not fit."""
     fails, holds = code.b.append_basic_block("too_small"), code.b.append_basic_block("fits")
