@@ -51,6 +51,13 @@ class AbstractControl(AbstractOp):
         The op takes as many more captured operands, before all others of that kind.
         """
 
+    def guarded(self, change: Callable[[Graph], Graph]) -> AbstractControl:
+        """The op with one more captured operand, bool[]: where it is False, results mean nothing.
+
+        `change` makes a region that cannot fail then, with this operand as its first input.
+        """
+        return self.capturing(1, change)
+
     @abc.abstractmethod
     def runs(self, *args: Any) -> Iterator[Run]:
         """Every run of a region for these operands, in order: NumPy's definition of the op, step by step."""

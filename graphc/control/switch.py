@@ -10,6 +10,7 @@ import numpy as np
 from graphc.autodiff.forward import pushforward
 from graphc.autodiff.reverse import pullback
 from graphc.batching.batch import batch_graph
+from graphc.control.guarded import guarded
 from graphc.control.regions import (
     AbstractControl,
     Run,
@@ -81,16 +82,27 @@ class Switch(AbstractControl):
     def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
         """The branch over all examples; where each example chooses its own, all branches and a selection."""
         index, *operands = args
-        over = [batch_graph(b, size, batched[1:], all_outputs=True)[0] for b in self.branches]
         if not batched[0]:
+            over = [batch_graph(b, size, batched[1:], all_outputs=True)[0] for b in self.branches]
             return apply(Switch(tuple(over)), *args)
-        every = [apply(Switch((branch,)), np.zeros((), np.int64), *operands) for branch in over]
-        results = list(every[0])
-        for number, made in enumerate(every[1:], 1):
-            for i, value in enumerate(made):
-                chosen = np.reshape(index >= number, (size, *(1 for _ in value.shape[1:])))
-                results[i] = np.where(chosen, value, results[i])
+        over = [
+            batch_graph(guarded(b), size, (True, *batched[1:]), all_outputs=True)[0] for b in self.branches
+        ]
+        last = len(over) - 1
+        index = np.minimum(np.maximum(index, 0), last)
+        here = np.int64(0)
+        results: list[Any] = []
+        for number, branch in enumerate(over):
+            made = apply(Switch((branch,)), here, index == number, *operands)
+            results = [
+                _chosen(index == number, new, old) for new, old in zip(made, results or made, strict=True)
+            ]
         return tuple(results)
+
+
+def _chosen(runs: Any, new: Any, old: Any) -> Any:
+    """For each example, the new value where the branch runs."""
+    return np.where(np.reshape(runs, (runs.shape[0], *(1 for _ in new.shape[1:]))), new, old)
 
 
 def _last(graph: Graph, count: int) -> Graph:

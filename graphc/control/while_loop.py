@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from graphc.autodiff.forward import pushforward
 from graphc.batching.batch import batch_graph
 from graphc.control.capture import with_inputs
+from graphc.control.guarded import guarded
 from graphc.control.regions import (
     AbstractControl,
     Run,
@@ -58,6 +60,11 @@ class While(AbstractControl):
 
     def capturing(self, count: int, change: Callable[[Graph], Graph]) -> While:
         return While(change(self.condition), change(self.body), self.captured + count)
+
+    def guarded(self, change: Callable[[Graph], Graph]) -> While:
+        """A loop that takes no step where it does not count: what it is given may never end it."""
+        loop = self.capturing(1, change)
+        return replace(loop, condition=derived(loop.condition, lambda args, made: [args[0] & made[0]]))
 
     def runs(self, *args: Any) -> Iterator[Run]:
         fixed, carries = args[: self.captured], tuple(np.asarray(c) for c in args[self.captured :])
@@ -113,13 +120,15 @@ class While(AbstractControl):
             if grown == marks[first:]:
                 break
             marks[first:] = grown
-        body = repeated(body, size, [m and not b for m, b in zip(marks[first:], made, strict=True)])
+        if each:
+            over, _ = batch_graph(guarded(self.body), size, [True, *marks], all_outputs=True)
+            condition, body = _any(condition), _frozen(condition, over, body, first)
+        else:
+            body = repeated(body, size, [m and not b for m, b in zip(marks[first:], made, strict=True)])
         operands = [
             broadcast_to(x, (size, *x.shape)) if m and not b else x
             for x, m, b in zip(args, marks, batched, strict=True)
         ]
-        if each:
-            condition, body = _any(condition), _frozen(condition, body, first)
         results = apply(While(condition, body, first), *operands)
         return tuple(
             x if m else broadcast_to(x, (size, *x.shape)) for x, m in zip(results, marks[first:], strict=True)
@@ -131,13 +140,16 @@ def _any(condition: Graph) -> Graph:
     return derived(condition, lambda args, results: [np.any(results[0])])
 
 
-def _frozen(condition: Graph, body: Graph, first: int) -> Graph:
-    """The body, which keeps the carries of the examples whose loop has ended."""
+def _frozen(condition: Graph, over: Graph, body: Graph, first: int) -> Graph:
+    """The body, which keeps the carries of the examples whose loop has ended.
 
-    def choose(args: Sequence[Any], results: Sequence[Any]) -> list[Any]:
+    `over` is the body guarded by whether the loop of an example goes on.
+    """
+
+    def choose(args: Sequence[Any], _: Sequence[Any]) -> list[Any]:
         (goes_on,) = call_graph(condition, args)
         kept = []
-        for old, new in zip(args[first:], results, strict=True):
+        for old, new in zip(args[first:], call_graph(over, [goes_on, *args]), strict=True):
             still = np.reshape(goes_on, (goes_on.shape[0], *(1 for _ in new.shape[1:])))
             kept.append(np.where(still, new, old))
         return kept
