@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from graphc.errors import TraceError, located
 from graphc.ir.dims import evaluate, symbols_of
 from graphc.ir.graph import AbstractOp, Node
+from graphc.ops.gather import Gather, ScatterSet
 from graphc.ops.view import BroadcastTo, Reshape, Slice, Transpose
 from graphc.trace.context import current, user_line, user_line_with_text
 
@@ -27,12 +28,23 @@ class Argument:
     """The array belongs to the caller, who would not see a write."""
 
 
+@dataclass(frozen=True)
+class At:
+    """What a view at computed positions reads: its operand with the axes `axes` fixed at `positions`, 0-d."""
+
+    axes: tuple[int, ...]
+    positions: tuple[Node, ...]
+
+
+Reading: TypeAlias = AbstractOp | At
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """The array shares the memory of `base`; `ops`, one after another, read it from there."""
 
     base: Tracer
-    ops: tuple[AbstractOp, ...]
+    ops: tuple[Reading, ...]
     readonly: bool = False
 
 
@@ -67,11 +79,16 @@ def refresh(x: Tracer) -> None:
         tracer.seen = tracer.owner.writes
 
 
-def read(trace: Any, op: AbstractOp, node: Node) -> Node:
+def read(trace: Any, op: Reading, node: Node) -> Node:
     """The node `op(node)`, without a reshape or slice that changes nothing."""
     from graphc.trace.placing import slice_node
 
     type_ = node.array_type
+    if isinstance(op, At):
+        part: Node = trace.builder.add(
+            Gather(op.axes), node, *op.positions, source=trace.source or user_line()
+        )
+        return part
     if isinstance(op, Reshape | BroadcastTo) and op.shape == type_.shape:
         return node
     if isinstance(op, Transpose) and op.axes == tuple(range(type_.ndim)):
@@ -82,7 +99,7 @@ def read(trace: Any, op: AbstractOp, node: Node) -> Node:
     return result
 
 
-def view(x: Tracer, *ops: AbstractOp, readonly: bool = False) -> Tracer:
+def view(x: Tracer, *ops: Reading, readonly: bool = False) -> Tracer:
     """`ops` of `x` as an array that shares its memory."""
     from graphc.trace.tracer import Tracer, lift
 
@@ -149,6 +166,8 @@ def _layout(x: Tracer) -> np.ndarray:
                 array = array.reshape(tuple(_number(n) for n in op.shape))
             case Transpose():
                 array = array.transpose(op.axes)
+            case At():
+                array = np.moveaxis(array, op.axes, range(len(op.axes)))[(0,) * len(op.axes)]
             case BroadcastTo():
                 array = np.broadcast_to(array, tuple(_number(n) for n in op.shape))
     return array
@@ -194,7 +213,7 @@ def check_writable(x: Tracer) -> None:
         )
 
 
-def _written(base: Tracer, ops: tuple[AbstractOp, ...], value: Node) -> Node:
+def _written(base: Tracer, ops: tuple[Reading, ...], value: Node) -> Node:
     """The new value of `base` after `value` was stored where `ops` read."""
     from graphc.trace.placing import place_node
 
@@ -211,6 +230,9 @@ def _written(base: Tracer, ops: tuple[AbstractOp, ...], value: Node) -> Node:
             case Transpose(axes=axes):
                 back = tuple(axes.index(i) for i in range(len(axes)))
                 value = read(trace, Transpose(back), value)
+            case At():
+                source = trace.source or user_line()
+                value = trace.builder.add(ScatterSet(op.axes), old, value, *op.positions, source=source)
             case _:
                 raise TypeError(f"{op.name} is not the op of a view")
     return value

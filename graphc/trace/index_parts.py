@@ -37,6 +37,7 @@ class Plan:
     arrays: tuple[Any, ...]
     position: int
     scalar: bool
+    at_computed_place: bool = False  # integers, slices and new axes only, of which some integers are traced
 
 
 def is_traced_mask(index: Any) -> bool:
@@ -86,7 +87,9 @@ def plan_index(x: Any, index: Any) -> Plan:
     ready = [a for _, _, a in arrays]
     common = broadcast_positions([a.shape for a in ready])
     placed = tuple(broadcast_to(a, common) for a in ready)
-    return Plan(ops, tuple(a for _, a, _ in arrays), placed, _position(items, arrays), False)
+    whole = len(shape) > len(arrays) or any(item is Ellipsis for item in _items(index))
+    axes = tuple(a for _, a, _ in arrays)
+    return Plan(ops, axes, placed, _position(items, arrays), False, whole and not advanced)
 
 
 def broadcast_positions(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:

@@ -9,8 +9,8 @@ import numpy as np
 from graphc.errors import TraceError, located
 from graphc.ir.graph import Node
 from graphc.ops.gather import Gather, ScatterSet
-from graphc.trace.aliasing import assign, check_writable, copy, view
-from graphc.trace.context import user_line_with_text
+from graphc.trace.aliasing import At, Reading, assign, check_writable, copy, view
+from graphc.trace.context import current, user_line_with_text
 from graphc.trace.index_parts import Plan, is_traced_mask, plan_index
 from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer, lift, record
@@ -22,10 +22,20 @@ def get_item(x: Tracer, index: Any) -> Any:
     if is_traced_mask(index):
         return Selected(copy(x), _mask_of(x, index))
     plan = plan_index(x, index)
+    if plan.at_computed_place:
+        return view(x, *_reading(plan))
     part = view(x, *plan.ops)
     if not plan.arrays:
         return copy(part) if plan.scalar else part
     return _arrange(record(Gather(plan.axes), part, *plan.arrays), plan)
+
+
+def _reading(plan: Plan) -> tuple[Reading, ...]:
+    """How a view reads x[index]: the regular part, then the rows at computed positions in it."""
+    trace = current()
+    if trace is None or not plan.arrays:
+        return plan.ops
+    return (*plan.ops, At(plan.axes, tuple(lift(trace, a) for a in plan.arrays)))
 
 
 def _arrange(gathered: Any, plan: Plan) -> Any:
@@ -66,7 +76,7 @@ def _is_the_part(value: Tracer, x: Tracer, plan: Plan) -> bool:
     from graphc.trace.aliasing import View
 
     alias = value.alias
-    return isinstance(alias, View) and alias.base is x and alias.ops == plan.ops and not plan.arrays
+    return isinstance(alias, View) and alias.base is x and alias.ops == _reading(plan)
 
 
 def _arrange_shape(part: Tracer, plan: Plan) -> tuple[Any, ...]:
@@ -152,6 +162,7 @@ def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
 
 def store(ufunc: np.ufunc, out: Tracer, result: Tracer) -> None:
     """Stores a ufunc's result in `out` if NumPy's rule for out= allows the conversion."""
+    check_writable(out)
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
         raise TypeError(
             f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {out.dtype!r} "

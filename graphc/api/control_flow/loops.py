@@ -121,9 +121,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         return carry
     start = leaves_of(init, "init")
     carry = settle(lambda value, _: (body(value), None), start, leaves_of(None, "x"), [], "while_loop")
-    test = record_region(
-        lambda value: _truth(cond(value)), carry.abstract, start.names, lambda s: (carry.tree(s),)
-    )
+    seen = [Abstract(a.type, a.weak) for a in carry.abstract]  # the condition must not write to the carry
+    test = record_region(lambda value: _truth(cond(value)), seen, start.names, lambda s: (carry.tree(s),))
     captures = Captures.of(test.traced, carry.recorded.traced)
     op = While(captures.region(test.traced), captures.region(carry.recorded.traced), len(captures.nodes))
     return carry.result(apply(op, *captures.tracers(), *carry.initial))[0]
