@@ -95,10 +95,11 @@ class _Lowering:
     def __init__(self, graph: Graph, donated: Mapping[int, int], errors: ErrorTable) -> None:
         self.donated = donated
         self.errors = errors
-        self._analyse(graph)
-        copied = self.updates.copied
-        if copied:
-            self._analyse(copy_outputs(graph, copied), kept=[graph.outputs[i] for i in copied])
+        copied: tuple[int, ...] = ()
+        self._analyse(graph, copied)
+        while self.updates.copied:  # a copy at the end may leave no room for an update found before
+            copied = (*copied, *self.updates.copied)
+            self._analyse(graph, copied)
         after = self.updates.after
         self.tasks = ordered(self.tasks, after) if after else self.tasks
         self.groups = fuse(self.tasks, after)
@@ -126,14 +127,14 @@ class _Lowering:
             t for n in self.nodes if n in self.stored and not _is(n, sources) for t in tasks_of(n, points)
         ]
 
-    def _analyse(self, graph: Graph, kept: Sequence[Node] = ()) -> None:
-        """Finds the tasks of `graph`; the nodes `kept` are stored whatever they cost."""
-        self.graph = graph
-        self.nodes = list(graph)
-        self.stored = choose_stored(graph, kept)
+    def _analyse(self, graph: Graph, copied: Sequence[int]) -> None:
+        """Finds the tasks of `graph` with its outputs `copied` stored, and copied at the end."""
+        self.graph = copy_outputs(graph, copied)
+        self.nodes = list(self.graph)
+        self.stored = choose_stored(self.graph, [graph.outputs[i] for i in copied])
         self.tasks = self._tasks()
         waits = waiting(self.tasks, self.stored)
-        self.updates = plan_updates(graph, self.tasks, self.donated, waits)
+        self.updates = plan_updates(self.graph, self.tasks, self.donated, waits, copied)
 
     # ---- buffers
 

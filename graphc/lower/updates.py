@@ -39,17 +39,26 @@ class Updates:
         return _chain(node, self.bases)
 
 
-def plan_updates(graph: Graph, tasks: Sequence[Task], donated: Mapping[int, int], waits: After) -> Updates:
+def plan_updates(
+    graph: Graph,
+    tasks: Sequence[Task],
+    donated: Mapping[int, int],
+    waits: After,
+    copies: Sequence[int] = (),
+) -> Updates:
     """The updates in place that some order of the tasks allows. `donated` maps outputs to inputs.
 
     `waits` are tasks that wait for others in any case, and are in the order that is planned.
     A donated output is copied at the end if it reads the input at other points than it writes, if a reader
-    of the input needs it, or if such outputs wait for each other in a circle.
+    of the input needs it, or if such outputs wait for each other in a circle. Those numbered in `copies` are
+    such copies already: nothing depends on them, and every other update leaves them room.
     """
-    bases = _bases(graph, tasks, waits)
-    direct: dict[int, int] = {}
+    direct = {output: donated[output] for output in copies}
+    bases = _bases(graph, tasks, direct, waits)
     copied: list[int] = []
     for output, source in donated.items():
+        if output in direct:
+            continue
         old, new = graph.inputs[source], graph.outputs[output]
         candidate = {**direct, output: source}
         longer = _with_input(bases, tasks, new, old)
@@ -82,8 +91,13 @@ def _add_readers(after: After, tasks: Sequence[Task], makers: Sequence[Node], ol
             after.setdefault(writer, []).extend(readers)
 
 
-def _bases(graph: Graph, tasks: Sequence[Task], waits: After) -> dict[Node, Node]:
-    """For values that an op makes by changing an operand, that operand, if it is not needed any more."""
+def _bases(
+    graph: Graph, tasks: Sequence[Task], copies: Mapping[int, int], waits: After
+) -> dict[Node, Node]:
+    """For values that an op makes by changing an operand, that operand, if it is not needed any more.
+
+    `copies` are the donated outputs that are certain, and the inputs whose memory they take.
+    """
     bases: dict[Node, Node] = {}
     makers = {t.node for t in tasks}
     results = {(n.args[0], n.op.index): n for n in graph if isinstance(n.op, Item)}
@@ -97,7 +111,7 @@ def _bases(graph: Graph, tasks: Sequence[Task], waits: After) -> dict[Node, Node
             if result is None or taken or not made_here:
                 continue
             candidate = {**bases, result: base}
-            after = write_after_read(graph, tasks, {}, candidate, waits)
+            after = write_after_read(graph, tasks, copies, candidate, waits)
             if not after or order(tasks, after) is not None:
                 bases = candidate
     return bases

@@ -269,6 +269,20 @@ def test_a_carry_becomes_a_captured_value():
     agrees(f, X)
 
 
+def test_a_carry_starts_anew_from_what_a_write_starts_from():
+    def f(x, i):
+        def step(state, v):
+            c, s = state
+            fresh = np.zeros_like(c)
+            written = fresh.copy()
+            written[i] = v
+            return (fresh, s + c + written), None
+
+        return graphc.scan(step, (x, x), x)[0]
+
+    agrees(f, X, 2)
+
+
 def test_stacked_results_keep_the_carry_of_their_step():
     def f(x):
         def step(c, v):

@@ -156,7 +156,9 @@ def test_text_reads_back(name: str) -> None:
     for g in (graph, *derived):
         text = str(g)
         assert str(parse_graph(text)) == text
-    for a, e in zip(interpret(parse_graph(str(graph)), *case.args), interpret(graph, *case.args), strict=True):
+    for a, e in zip(
+        interpret(parse_graph(str(graph)), *case.args), interpret(graph, *case.args), strict=True
+    ):
         assert a.tobytes() == e.tobytes()
 
 
