@@ -164,7 +164,7 @@ class Writer:
     def mixed(self) -> None:
         """Integers among numbers."""
         a, i = self.find("svm"), self.find("i")
-        self.add(f"x{a} * (x{i} % 3) / 2", self.kind(a), lambda x: x[a] * (x[i] % 3) / 2)
+        self.add(f"x{a} * (x{i} % 3) / 2", self.kind(a), lambda x: (x[a] * (x[i] % 3) / 2).astype(x[a].dtype))
 
     def integer(self) -> None:
         a, b = self.find("i"), self.find("i")
