@@ -75,45 +75,63 @@ def write_after_read(
 ) -> After:
     """`waits`, and for each task that overwrites a value, the other tasks that read the value."""
     after = {task: list(others) for task, others in waits.items()}
+    uses = _Uses.of(tasks)
     for result, base in bases.items():
-        _add_readers(after, tasks, [_owner(result)], base)
+        uses.order(after, [_owner(result)], base)
     for output, source in donated.items():
         makers = [_owner(n) for n in _chain(graph.outputs[output], bases)]
-        _add_readers(after, tasks, makers, graph.inputs[source])
+        uses.order(after, makers, graph.inputs[source])
     return after
 
 
-def _add_readers(after: After, tasks: Sequence[Task], makers: Sequence[Node], old: Node) -> None:
-    writers = [t for t in tasks if t.node in makers]
-    readers = [t for t in tasks if old in t.nodes_read and t.node not in makers]
-    if readers:
-        for writer in writers:
-            after.setdefault(writer, []).extend(readers)
+@dataclass(frozen=True)
+class _Uses:
+    """The tasks that make a node, and those that read it."""
+
+    makers: dict[Node, list[Task]]
+    readers: dict[Node, list[Task]]
+
+    @staticmethod
+    def of(tasks: Sequence[Task]) -> _Uses:
+        uses = _Uses({}, {})
+        for task in tasks:
+            uses.makers.setdefault(task.node, []).append(task)
+            for node in task.nodes_read:
+                uses.readers.setdefault(node, []).append(task)
+        return uses
+
+    def order(self, after: After, makers: Sequence[Node], old: Node) -> None:
+        """Lets the tasks that make `makers` wait for the others that read `old`."""
+        readers = [t for t in self.readers.get(old, ()) if t.node not in makers]
+        if readers:
+            for writer in (t for maker in dict.fromkeys(makers) for t in self.makers.get(maker, ())):
+                after[writer] = [*after.get(writer, ()), *readers]
 
 
-def _bases(
-    graph: Graph, tasks: Sequence[Task], copies: Mapping[int, int], waits: After
-) -> dict[Node, Node]:
+def _bases(graph: Graph, tasks: Sequence[Task], copies: Mapping[int, int], waits: After) -> dict[Node, Node]:
     """For values that an op makes by changing an operand, that operand, if it is not needed any more.
 
     `copies` are the donated outputs that are certain, and the inputs whose memory they take.
     """
     bases: dict[Node, Node] = {}
-    makers = {t.node for t in tasks}
+    after = write_after_read(graph, tasks, copies, bases, waits)
+    uses = _Uses.of(tasks)
+    changed: set[Node] = set()
     results = {(n.args[0], n.op.index): n for n in graph if isinstance(n.op, Item)}
     for task in tasks:
         for operand, index in _changed(task):
             node = task.node
             base = node.args[operand]
             result = node if not isinstance(node.op, Scan | While) else results.get((node, index))
-            taken = base in bases.values() or base in graph.outputs or node.args.count(base) > 1
-            made_here = _owner(base) in makers or isinstance(base.op, leaf.Unset)
+            taken = base in changed or base in graph.outputs or node.args.count(base) > 1
+            made_here = _owner(base) in uses.makers or isinstance(base.op, leaf.Unset)
             if result is None or taken or not made_here:
                 continue
-            candidate = {**bases, result: base}
-            after = write_after_read(graph, tasks, copies, candidate, waits)
-            if not after or order(tasks, after) is not None:
-                bases = candidate
+            longer = dict(after)
+            uses.order(longer, [_owner(result)], base)
+            if longer == after or order(tasks, longer) is not None:
+                bases[result], after = base, longer
+                changed.add(base)
     return bases
 
 

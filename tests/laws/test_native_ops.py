@@ -21,10 +21,11 @@ from graphc.lower.storage import is_pointwise
 from graphc.ops.base import AbstractElementwise, AbstractReduction
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
-from graphc.ops.leaf import Input
+from graphc.ops.gather import Gather, ScatterSet
+from graphc.ops.leaf import Input, Unset
 from graphc.ops.reduce import ArgMax, ArgMin
 from graphc.ops.view import BroadcastTo, Concatenate, Pad, Slice, Transpose
-from tests.laws.test_structural_ops import CASES
+from tests.laws.test_structural_ops import CASES, F64, I64
 from tests.native import Native, run_native
 
 RNG = np.random.default_rng(5)
@@ -191,7 +192,7 @@ def test_reductions_of_nothing_are_the_identity(name: str) -> None:
 MARKERS = ("stop_gradient", "with_gradients", "norm")  # gone before kernels are made
 INLINED = ("checkpoint", "custom_call", "closed")  # as these are; tested in tests/api
 IN_LOOPS = ("unset", "scan", "switch", "while")  # compared with Python's loops in tests/control
-NOT_UNIQUE = ("eigh", "svd", "const", "iota", "size")
+NOT_UNIQUE = ("eigh", "svd", "const", "iota", "size", "unset")
 UNIQUE = [name for name, case in CASES.items() if name not in NOT_UNIQUE and case.op.name not in MARKERS]
 
 
@@ -202,6 +203,15 @@ def test_structural_machine_code_is_the_definition(name: str, dtype: Any) -> Non
     arrays = [np.asarray(a, dtype) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in case.args]
     graph = graph_of(case.op, *((a.dtype, a.shape) for a in arrays))
     agree(graph, Native(graph), *arrays, ulps=500)
+
+
+def test_memory_that_is_not_set_is_memory_for_what_is() -> None:
+    """Its elements mean nothing: a kernel writes where it is told to, and reads what was written."""
+    builder = Builder()
+    index, value = builder.add(Input(0, ArrayType(I64, (2,)))), builder.add(Input(1, ArrayType(F64, (2, 3))))
+    written = builder.add(ScatterSet((0,)), builder.add(Unset(ArrayType(F64, (5, 3)))), value, index)
+    graph = Graph((index, value), (builder.add(Gather((0,)), written, index),))
+    agree(graph, Native(graph), np.array([3, 1]), RNG.normal(size=(2, 3)))
 
 
 def test_leaves_are_their_values() -> None:

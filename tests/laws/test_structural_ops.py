@@ -20,7 +20,7 @@ from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
 from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
-from graphc.ops.leaf import Const, Iota, Size
+from graphc.ops.leaf import Const, Iota, Size, Unset
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
 from graphc.ops.norm import Norm
 from graphc.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod, Sum, Supremum
@@ -110,8 +110,9 @@ CASES = {
     "const": Case(Const.of(X), ()),
     "iota": Case(Iota(I64, (2, 3), 1), ()),
     "size": Case(Size(3), ()),
+    "unset": Case(Unset(ArrayType(F64, (2, 3))), ()),
 }
-COVERED_ELSEWHERE = {"input", "item", "stop_gradient", "unset"}
+COVERED_ELSEWHERE = {"input", "item", "stop_gradient"}
 
 
 def results(value: Any) -> tuple[Any, ...]:
