@@ -507,3 +507,71 @@ def test_writes_to_arguments_are_refused():
         return x
 
     assert "in-place change of an argument" in refused(f, X)
+
+
+# ---- memory
+
+
+def statements(function, *args, donate=()):
+    """What the kernels do inside of loops over steps, as text."""
+    text = str(graphc.compile(function, donate=donate).lower(*args).kernels)
+    steps = [kernel.split("# serial", 1)[1] for kernel in text.split("\n\n") if "for t in" in kernel]
+    return "\n".join(steps), text
+
+
+def doubled(i, c):
+    c[i] = c[i] * 2 + 1
+    return c
+
+
+def test_a_donated_array_is_written_element_by_element_in_its_own_memory():
+    inside, text = statements(lambda x: graphc.fori_loop(0, 1000, doubled, x), np.zeros(1000), donate=("x",))
+    assert "range(1000)" not in inside, "no step goes over the array"
+    assert "out0" not in text and "f64[1000]" not in text.split("in0: f64[1000]")[-1]
+
+
+def test_steps_copy_no_array_that_they_write_to_and_read():
+    def body(i, c):
+        a, b = c
+        a[i] = b[i] + b[i - 1]
+        b[i] = a[i] + 1
+        return a, b
+
+    inside, _ = statements(lambda x: graphc.fori_loop(0, 50, body, (x, x * 2)), np.zeros(1000))
+    assert "range(1000)" not in inside
+
+
+def test_loops_in_turn_share_the_memory_of_one_array():
+    def f(x):
+        y = graphc.fori_loop(0, 5, doubled, np.exp(x))
+        z = graphc.fori_loop(5, 10, doubled, y)
+        return np.sum(graphc.fori_loop(1, 7, doubled, z))
+
+    lowered = graphc.compile(f).lower(np.zeros(1000)).kernels
+    assert lowered.arena.size < 2 * 8000, "exp(x), y and z are one array"
+    agrees(f, np.linspace(0, 1, 1000))
+
+
+def test_a_donated_array_that_is_read_after_the_loop_keeps_its_value_until_then():
+    @graphc.compile(donate=("x",))
+    def f(x, w):
+        y = graphc.fori_loop(0, 5, doubled, x)
+        return y, y @ w + x @ w
+
+    x, w = np.linspace(0, 1, 9), np.arange(9.0)
+    expected = f.__wrapped__(x.copy(), w)
+    mine = x.copy()
+    y, s = f(mine, w)
+    np.testing.assert_allclose(y, expected[0])
+    np.testing.assert_allclose(s, expected[1])
+
+
+def test_gradients_of_element_writes_in_donated_arrays():
+    @graphc.compile(donate=("x",))
+    def step(x, a):
+        return x - 0.1 * graphc.grad(lambda x: np.sum(np.sin(graphc.fori_loop(0, 6, doubled, x)) * a))(x)
+
+    x, a = np.linspace(0, 1, 9), np.arange(9.0)
+    y = np.where(np.arange(9) < 6, 2 * x + 1, x)
+    slope = np.cos(y) * a * np.where(np.arange(9) < 6, 2, 1)
+    np.testing.assert_allclose(step(x.copy(), a), x - 0.1 * slope)
