@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.control.checkpoint import Checkpoint
 from graphc.control.regions import AbstractControl
 from graphc.ir.graph import Graph, Node
 from graphc.ir.types import ArrayType
@@ -25,7 +26,8 @@ INT64 = np.dtype(np.int64)
 def guarded(graph: Graph) -> Graph:
     """The graph with a first input, bool[]: where it is False, no op fails, and results mean nothing.
 
-    Indices are 0 then, matrices to factorise are the identity, and no loop takes a step.
+    Indices are 0 then, matrices to factorise are the identity, and no loop takes a step. Functions with
+    derivatives of their own stay what they are: their rules are about their own operands.
     """
     with tracing() as trace:
         runs = Tracer(trace, trace.new_input(ArrayType(np.dtype(np.bool_))))
@@ -46,6 +48,9 @@ def _guarded(trace: Trace, runs: Tracer, node: Node, args: Sequence[Node]) -> No
         case Cholesky() | Eigh() | SVD() | TriangularSolve():
             matrix = Tracer(trace, args[0])
             operands[0] = _chosen(runs, matrix, _identity(matrix))
+        case Checkpoint():
+            operands.insert(0, runs.node)
+            op = Checkpoint(guarded(op.body))
         case AbstractControl():
             operands.insert(op.captures_from, runs.node)
             op = op.guarded(guarded)

@@ -55,6 +55,13 @@ def test_a_branch_that_an_example_does_not_take_reads_nothing():
     over_examples(f, np.arange(3.0), np.array([0, 4, 2, 3]), marks=(False, True))
 
 
+def test_a_checkpoint_in_a_branch_that_an_example_does_not_take_reads_nothing():
+    def f(x, i):
+        return (graphc.cond(i < 3, lambda: graphc.checkpoint(lambda x, i: x[i] * x[i])(x, i), lambda: -1.0),)
+
+    over_examples(f, np.arange(3.0), np.array([0, 4, 2, 3]), marks=(False, True))
+
+
 def test_a_loop_in_a_branch_that_an_example_does_not_take_ends():
     def f(x):
         def doubled():
