@@ -23,6 +23,13 @@ class Part:
     start: k.Index = field(default_factory=k.Index)
 
 
+@dataclass(frozen=True, eq=False)
+class Count:
+    """A number that a body calls a buffer of its own, and that is an index of the surrounding loops."""
+
+    index: k.Index
+
+
 class Known:
     """The values that are in registers, by what they are; those of a loop or branch only inside it."""
 
@@ -61,9 +68,15 @@ class Inliner:
     Values get new numbers; sizes and buffers that are not replaced stay what they are.
     """
 
-    def __init__(self, builder: KernelBuilder, parts: Mapping[k.Buffer, Part]) -> None:
+    def __init__(
+        self,
+        builder: KernelBuilder,
+        parts: Mapping[k.Buffer, Part],
+        counts: Mapping[k.Buffer, Count] | None = None,
+    ) -> None:
         self.builder = builder
         self.parts = parts
+        self.counts = counts or {}
         self.values: dict[k.Value, k.Value] = {}
         self.axes: dict[k.Axis, k.Axis] = {}
         self.known = Known()
@@ -117,6 +130,10 @@ class Inliner:
         return make(value)
 
     def _load(self, s: k.Load) -> k.Statement | None:
+        count = self.counts.get(s.buffer)
+        if count is not None:
+            place = self._index(count.index)
+            return self._once(("at", place), s.result, lambda v: k.Coordinate(v, place))
         buffer, index = self._place(s.buffer, s.index)
         if s.guard is not None:
             guard = self.values[s.guard]

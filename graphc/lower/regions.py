@@ -17,8 +17,9 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import INT64, KernelBuilder
-from graphc.lower.inline import Inliner, Part, without_dead_stores
+from graphc.lower.inline import Count, Inliner, Part, without_dead_stores
 from graphc.lower.memory import Time
+from graphc.lower.storage import is_counter
 from graphc.lower.writer import BOOL, ErrorTable
 from graphc.ops import leaf
 
@@ -66,12 +67,20 @@ class RegionLowering:
         carries = [Part(b) for b in self.results[: op.carried]]
         walked = zip(self.node.args[first:], op.body.inputs[first:], strict=True)
         made = zip(self.results[op.carried :], op.body.outputs[op.carried :], strict=True)
-        elements = [self._element(self.buffers[a], n.array_type.size, axis, op) for a, n in walked]
+        elements = [self._walked(a, n, axis, op) for a, n in walked]
         stacked = [self._element(b, n.array_type.size, axis, op) for b, n in made]
         donated = {i: op.captured + i for i in range(op.carried)}
         with self.builder.loop(axis, "serial"):
             inputs, outputs = [*operands, *carries, *elements], [*carries, *stacked]
             self.builder.append(self._region(op.body, donated, inputs, outputs, {axis: axis}))
+
+    def _walked(self, sequence: Node, element: Node, axis: k.Axis, op: Scan) -> Part | Count:
+        """What the current step sees of a sequence; of one that counts the steps, their number."""
+        if not is_counter(sequence):
+            return self._element(self.buffers[sequence], element.array_type.size, axis, op)
+        if not op.reverse:
+            return Count(k.Index(((axis, 1),)))
+        return Count(k.Index(((axis, -1),), op.length - 1))
 
     def _element(self, whole: k.Buffer, size: Dim, axis: k.Axis, op: Scan) -> Part:
         """The element of a sequence that the current step is about; it has `size` numbers."""
@@ -144,20 +153,22 @@ class RegionLowering:
         self,
         graph: Graph,
         donated: Mapping[int, int],
-        inputs: Sequence[Part],
+        inputs: Sequence[Part | Count],
         outputs: Sequence[Part],
         axes: Mapping[k.Axis, k.Axis] | None = None,
     ) -> list[k.Statement]:
         """The kernels of a region, on the memory of the surrounding kernel."""
         body = self.lower_body(graph, donated, self.errors)
-        parts = dict(zip(body.inputs, inputs, strict=False))
+        given = list(zip(body.inputs, inputs, strict=False))
+        parts = {b: part for b, part in given if isinstance(part, Part)}
+        counts = {b: count for b, count in given if isinstance(count, Count)}
         for buffer, part in zip(body.outputs, outputs, strict=True):
             parts.setdefault(buffer, part)
-        self._keep(body, parts)
+        self._keep(body, parts, counts)
         stores: list[k.Statement] = []
         for op, cell in zip(body.constants, body.inputs[len(inputs) :], strict=True):
             stores += self._number(op, parts[cell])
-        inliner = Inliner(self.builder, parts)
+        inliner = Inliner(self.builder, parts, counts)
         inliner.axes.update(axes or {})
         copied = [s for kernel in body.kernels for s in inliner.copy(kernel.body)]
         own = {parts[b].buffer for b, _, _ in body.temporaries}
@@ -169,10 +180,10 @@ class RegionLowering:
         value = self.builder.fresh(op.dtype)
         return [k.Constant(value, op.value.item()), k.Store(cell.buffer, k.Index(), value)]
 
-    def _keep(self, body: Body, parts: dict[k.Buffer, Part]) -> None:
+    def _keep(self, body: Body, parts: dict[k.Buffer, Part], counts: Mapping[k.Buffer, Count]) -> None:
         """Takes over the temporaries of a region and the cells of its numbers, after those before it."""
         end = 1 + max((last for _, _, last in body.temporaries), default=0)
-        cells = [(b, 0, end) for b in body.inputs if b not in parts]
+        cells = [(b, 0, end) for b in body.inputs if b not in parts and b not in counts]
         for buffer, first, last in (*cells, *body.temporaries):
             space: k.Space = "local" if buffer.space == "local" else "arena"
             own = k.Buffer(f"r{len(self.temporaries)}", buffer.dtype, buffer.size, space)

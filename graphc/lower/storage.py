@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from graphc.control.scan import Scan
 from graphc.ir.graph import Graph, Item, Node, topological, users_of
 from graphc.lower.expressions import Offset, reshape_coordinates
 from graphc.ops import leaf, view
@@ -84,13 +87,25 @@ def _store_what_views_repeat(node: Node, stored: set[Node], cost: dict[Node, int
             stored.add(node.args[0])
 
 
+def is_counter(node: Node) -> bool:
+    """Whether a sequence counts the steps of the loop that walks along it: it needs no memory."""
+    return isinstance(node.op, leaf.Iota) and node.op.dtype == np.int64 and len(node.op.shape) == 1
+
+
 def _store_operands(node: Node, stored: set[Node]) -> None:
     """Anchors that read memory directly need their operands there."""
     if isinstance(node.op, AbstractReduction | view.Concatenate | leaf.Input | Item):
         return
-    for arg in node.args:
+    for arg in _operands_in_memory(node):
         source = strided_source(arg, stored) if isinstance(node.op, Contract) else arg
         stored.add(arg if is_scalar_constant(source) else source)
+
+
+def _operands_in_memory(node: Node) -> Sequence[Node]:
+    if not isinstance(node.op, Scan):
+        return node.args
+    first = node.op.captured + node.op.carried
+    return (*node.args[:first], *(a for a in node.args[first:] if not is_counter(a)))
 
 
 def strided_source(node: Node, stored: set[Node]) -> Node:

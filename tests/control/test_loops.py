@@ -180,3 +180,12 @@ def test_large_products_inside_a_loop_use_threads():
     rng = np.random.default_rng(0)
     w = rng.normal(size=(256, 256)) / 32
     agrees(lambda x: graphc.fori_loop(0, 3, lambda i, c: np.tanh(c @ w + i), x), rng.normal(size=(256, 256)))
+
+
+def test_the_counter_of_a_loop_takes_no_memory():
+    def f(x):
+        return graphc.fori_loop(0, 1_000_000, lambda i, c: c * 0.5 + np.sin(x * i), x)
+
+    assert graphc.compile(f).lower(2.0).cost().peak_memory < 10_000
+    kernels = str(graphc.compile(graphc.grad(f)).lower(2.0).kernels)
+    assert "i64[1000000]" not in kernels
