@@ -22,12 +22,16 @@ LoopKind: TypeAlias = Literal["serial", "parallel", "lanes"]
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """Contiguous memory of `size` elements. `local` ones are scratch of one kernel, a copy per worker."""
+    """Contiguous memory of `size` elements. `local` ones are scratch of one kernel, a copy per worker.
+
+    Where a kernel runs through several lives, a `shared` buffer may lie where another one was before.
+    """
 
     name: str
     dtype: np.dtype
     size: Dim
     space: Space
+    shared: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ class _Printer:
 
     def parameter(self, buffer: k.Buffer) -> str:
         """The buffer with its type; scratch is memory of the kernel itself."""
-        scratch = "scratch " if buffer.space == "local" else ""
+        scratch = ("scratch " if buffer.space == "local" else "") + ("shared " if buffer.shared else "")
         return f"{scratch}{self.buffer(buffer)}: {dtype_name(buffer.dtype)}[{buffer.size}]"
 
     def axis(self, axis: k.Axis) -> str:

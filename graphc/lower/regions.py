@@ -26,6 +26,8 @@ from graphc.ops import leaf
 if TYPE_CHECKING:
     from graphc.lower.program import Body
 
+SMALL = 4096  # bytes
+
 # A prepared graph, and which outputs take over the memory of which inputs, to kernels.
 LowerBody: TypeAlias = Callable[[Graph, Mapping[int, int], ErrorTable], "Body"]
 
@@ -55,7 +57,11 @@ class RegionLowering:
             case Switch() as op:
                 self._switch(op)
         touched, _ = k.buffers_of(self.builder.body)
-        self.temporaries = [t for t in self.temporaries if t[0] in touched]
+        self.temporaries = [
+            (b, first, last) if b.shared else (b, 0, self._clock)
+            for b, first, last in self.temporaries
+            if b in touched
+        ]
 
     # ---- loops of known length
 
@@ -186,7 +192,13 @@ class RegionLowering:
         cells = [(b, 0, end) for b in body.inputs if b not in parts and b not in counts]
         for buffer, first, last in (*cells, *body.temporaries):
             space: k.Space = "local" if buffer.space == "local" else "arena"
-            own = k.Buffer(f"r{len(self.temporaries)}", buffer.dtype, buffer.size, space)
+            shared = buffer.shared or not _is_small(buffer)
+            own = k.Buffer(f"r{len(self.temporaries)}", buffer.dtype, buffer.size, space, shared)
             parts[buffer] = Part(own)
             self.temporaries.append((own, self._clock + first, self._clock + last))
         self._clock += 1 + end
+
+
+def _is_small(buffer: k.Buffer) -> bool:
+    """Whether a temporary is worth memory of its own, so that the compiler may keep it in registers."""
+    return isinstance(buffer.size, int) and buffer.size * buffer.dtype.itemsize <= SMALL

@@ -1,9 +1,12 @@
 """The memory plan: values alive at the same time never overlap."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import graphc
 from graphc.ir.dims import evaluate, symbol
 from graphc.lower.kernel_ir import Buffer
 from graphc.lower.memory import plan
@@ -38,3 +41,25 @@ def test_buffers_alive_together_are_disjoint_aligned_and_inside(items, n):
 def test_buffers_that_never_meet_share_memory():
     uses = [(Buffer(f"t{i}", F64, 1000, "arena"), i, i + 1) for i in range(0, 20, 2)]
     assert plan(uses).size < 2 * 8192
+
+
+def test_what_a_kernel_calls_by_two_names_lies_in_two_places():
+    """In one kernel only buffers that say so share memory: the others are promised not to meet."""
+
+    def f(x, w):
+        def step(c, v):
+            a = np.tanh(w @ c + v)
+            b = np.exp(a) @ w
+            d = np.sin(b + np.cumsum(a))
+            return np.sort(d) @ w, np.cumsum(d)
+
+        return graphc.scan(step, np.ones(600), x)
+
+    plan = graphc.compile(f).lower("f64[5, 600]", "f64[600, 600]").kernels
+    places = plan.arena.offsets
+    for kernel in plan.kernels:
+        for a, b in itertools.combinations([b for b in kernel.buffers if b in places], 2):
+            ends = [places[x] + x.size * x.dtype.itemsize for x in (a, b)]
+            meet = places[a] < ends[1] and places[b] < ends[0]
+            assert not meet or (a.shared and b.shared), (a.name, b.name)
+    assert any(b.shared for kernel in plan.kernels for b in kernel.buffers)

@@ -153,6 +153,7 @@ class KernelEmitter(Memory):
                 results = body(i64(i), *results)
         else:
             results = code.loop(end, body, initial, start=start, name=s.axis.name, leave=leave)
+        self.frame.axes.pop(s.axis, None)
         for f, value in zip(s.folds, results, strict=False):
             values[f.result] = value
         for c, value in zip(s.carries, results[len(s.folds) :], strict=True):
@@ -186,8 +187,9 @@ def kernel_function(
     """Defines `void name(ptr buffers…, i64 sizes…, ptr status, ptr scratch)`; also its scratch bytes."""
     types = [PTR] * len(kernel.buffers) + [I64] * len(kernel.symbols) + [PTR, PTR]
     code = Code(module, name, types, internal=True)
-    for argument in code.args[: len(kernel.buffers)]:
-        argument.add_attribute("noalias")
+    for argument, buffer in zip(code.args, kernel.buffers, strict=False):
+        if not buffer.shared:
+            argument.add_attribute("noalias")
     frame = Frame(
         pointers=dict(zip(kernel.buffers, code.args, strict=False)),
         sizes=dict(zip(kernel.symbols, code.args[len(kernel.buffers) :], strict=False)),

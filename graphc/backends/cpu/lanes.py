@@ -71,6 +71,7 @@ class LanesLoop:
             whole = code.b.sub(end, code.b.srem(length, i64(step)))
             sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
             sums = code.loop(end, self._masked(end), sums, start=whole, step=self.count, name="rest")
+        self.emitter.frame.axes.pop(self.loop.axis, None)
         self._finish(sums)
 
     def _is_brief(self, extent: int, step: int) -> bool:
