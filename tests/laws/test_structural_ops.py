@@ -18,6 +18,7 @@ from graphc.ops.barrier import Barrier
 from graphc.ops.base import ALL_OPS, AbstractElementwise, apply
 from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
+from graphc.ops.convergence import Converged
 from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota, Size, Unset
@@ -69,6 +70,7 @@ CASES = {
     "slice": Case(Slice((2, 0), (2, 2), (-1, 3)), (X,)),
     "pad": Case(Pad((1, 6), (5, 8), (1, -2)), (X,)),
     "barrier": Case(Barrier(), (X, POSITIONS)),
+    "converged": Case(Converged("it did", "wait"), (X, np.array(True), np.array(1e-9), np.array(3))),
     "concatenate": Case(Concatenate(1), (X, X[:, :1], X[:, 1:])),
     "cast": Case(Cast(F64), (X,)),
     "cast_to_integers": Case(Cast(I64), (X,)),
@@ -174,6 +176,7 @@ MODULES = (
     "linalg",
     "leaf",
     "barrier",
+    "convergence",
 )
 
 

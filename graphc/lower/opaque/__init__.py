@@ -8,6 +8,7 @@ from typing import TypeAlias
 from graphc.ir.graph import AbstractOp, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
+from graphc.lower.opaque.convergence import converged
 from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
 from graphc.lower.opaque.eigh import eigh
 from graphc.lower.opaque.householder import qr
@@ -17,6 +18,7 @@ from graphc.lower.opaque.sorting import argsort, sort
 from graphc.lower.opaque.svd import svd
 from graphc.lower.opaque.triangular import cholesky, lu, triangular_solve
 from graphc.lower.writer import ErrorTable
+from graphc.ops.convergence import Converged
 from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
 from graphc.ops.gather import ScatterAdd, ScatterSet
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
@@ -38,6 +40,7 @@ OPAQUE: dict[type[AbstractOp], Emit] = {
     Sort: sort,
     ArgSort: argsort,
     SearchSorted: searchsorted,
+    Converged: converged,
     Cholesky: cholesky,
     LU: lu,
     TriangularSolve: triangular_solve,
