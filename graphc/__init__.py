@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from graphc.api.custom import custom_jvp as custom_jvp
     from graphc.api.custom import custom_vjp as custom_vjp
     from graphc.api.gradcheck import gradcheck as gradcheck
+    from graphc.api.implicit import fixed_point as fixed_point
+    from graphc.api.implicit import root as root
     from graphc.api.jacobian import hessian as hessian
     from graphc.api.jacobian import jacfwd as jacfwd
     from graphc.api.jacobian import jacobian as jacobian
@@ -48,6 +50,7 @@ _PUBLIC = {
     "custom_vjp": "graphc.api.custom",
     "cond": "graphc.api.control_flow.branches",
     "elementwise": "graphc.symbols.elementwise",
+    "fixed_point": "graphc.api.implicit",
     "fori_loop": "graphc.api.control_flow.loops",
     "from_sympy": "graphc.symbols.from_sympy",
     "full": "graphc.api.create",
@@ -60,6 +63,7 @@ _PUBLIC = {
     "jacrev": "graphc.api.jacobian",
     "jvp": "graphc.api.transform",
     "ones": "graphc.api.create",
+    "root": "graphc.api.implicit",
     "scan": "graphc.api.control_flow.loops",
     "stop_gradient": "graphc.api.transform",
     "switch": "graphc.api.control_flow.branches",
