@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphc.api.jacobian import jacfwd as jacfwd
     from graphc.api.jacobian import jacobian as jacobian
     from graphc.api.jacobian import jacrev as jacrev
+    from graphc.api.odeint import odeint as odeint
     from graphc.api.transform import grad as grad
     from graphc.api.transform import hvp as hvp
     from graphc.api.transform import jvp as jvp
@@ -62,6 +63,7 @@ _PUBLIC = {
     "jacobian": "graphc.api.jacobian",
     "jacrev": "graphc.api.jacobian",
     "jvp": "graphc.api.transform",
+    "odeint": "graphc.api.odeint",
     "ones": "graphc.api.create",
     "root": "graphc.api.implicit",
     "scan": "graphc.api.control_flow.loops",

@@ -11,16 +11,16 @@ import numpy as np
 from graphc.api.compile import Compiled, Settings
 from graphc.api.differentiable import RecordedAt, is_value, record_at
 from graphc.api.leaves import Leaves
+from graphc.api.vectors import Vectors, joined, vectors_like
 from graphc.control import fixed_point as iteration
 from graphc.control import root as newton
 from graphc.control.implicit import closed_trace
-from graphc.errors import ArgumentError, DTypeError, ShapeError, located
+from graphc.errors import ArgumentError, ShapeError, located
 from graphc.ir.graph import Graph
-from graphc.ir.types import ArrayType
 from graphc.trace import tree
 from graphc.trace.context import current, user_line_with_text
 from graphc.trace.function import call_graph
-from graphc.trace.tracer import Tracer
+from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import cast
 
 
@@ -47,7 +47,7 @@ def fixed_point(
     x = iteration.fixed_point(
         problem.equation, problem.params, problem.start, problem.tolerance(tol), max_steps
     )
-    return problem.solution(x)
+    return problem.vectors.tree(x)
 
 
 def root(f: Callable[..., Any], x0: Any, *params: Any, tol: float | None = None, max_steps: int = 100) -> Any:
@@ -70,26 +70,21 @@ def root(f: Callable[..., Any], x0: Any, *params: Any, tol: float | None = None,
         return _now(lambda x, rest: root(f, x, *rest, tol=tol, max_steps=max_steps), x0, params)
     problem = _record("root", f, x0, params)
     x = newton.root(problem.equation, problem.params, problem.start, problem.tolerance(tol), max_steps)
-    return problem.solution(x)
+    return problem.vectors.tree(x)
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """An equation over vectors: (params…, x: (n,)) -> (n,), and how x is taken apart."""
+    """An equation over vectors: (params…, x: (n,)) -> (n,), and what the vectors stand for."""
 
     equation: Graph
     params: tuple[Any, ...]
     start: Any
-    types: tuple[ArrayType, ...]  # of the leaves of x
-    leaves: Leaves
+    vectors: Vectors
 
     def tolerance(self, tol: float | None) -> float:
         """`tol`, or what the dtype can reach with room to spare."""
-        return float(tol) if tol is not None else 1e-10 if self.start.dtype == np.float64 else 1e-5
-
-    def solution(self, x: Any) -> Any:
-        """The vector as a tree like x0."""
-        return self.leaves.rebuild(_apart(x, self.types))[0]
+        return float(tol) if tol is not None else 1e-10 if self.vectors.dtype == np.float64 else 1e-5
 
 
 def _record(what: str, function: Callable[..., Any], x0: Any, params: Sequence[Any]) -> _Problem:
@@ -97,49 +92,29 @@ def _record(what: str, function: Callable[..., Any], x0: Any, params: Sequence[A
     x0 = tree.tree_map(_real, x0)
     at = record_at(function, (x0, *params), {}, range(1 + len(params)), is_value)
     own = at.leaves.each()[0]
-    first, rest = at.inputs[: own.count], (*at.inputs[own.count :], *at.recorded.traced.captured)
     _check(what, at, own)
-    results = [r.type for r in at.recorded.traced.results]
-    strong = [x.dtype for x in first if x.weak is None] or [r.dtype for r in results]
-    dtype = np.result_type(*strong)
-    types = tuple(x.node.array_type if x.weak is None else ArrayType(dtype) for x in first)
+    kinds = [r.type.dtype for r in at.recorded.traced.results]
+    vectors = vectors_like(x0, "x0", np.result_type(np.float32, *kinds))
+    first, rest = at.inputs[: own.count], (*at.inputs[own.count :], *at.recorded.traced.captured)
 
     def flat(*values: Any) -> list[Any]:
         *given, x = values
-        xs = [cast(v, i.dtype) for v, i in zip(_apart(x, types), first, strict=True)]
-        return [_joined(call_graph(at.forward, [*xs, *given]), dtype)]
+        leaves = tree.flatten(vectors.tree(x))[0]
+        xs = [cast(leaf, i.dtype) for leaf, i in zip(leaves, first, strict=True)]
+        return [joined(call_graph(at.forward, [*xs, *given]), vectors.dtype)]
 
+    start = vectors.vector(tree.tree_map(as_tracer, x0))
+    types = [*(n.array_type for n in at.forward.inputs[own.count :]), start.node.array_type]
     operands = tuple(v if isinstance(v, Tracer) else np.asarray(v) for v in rest)
-    start = _joined(first, dtype)
-    known = [*(n.array_type for n in at.forward.inputs[own.count :]), start.node.array_type]
-    return _Problem(closed_trace(flat, known), operands, start, types, own)
-
-
-def _apart(x: Any, types: Sequence[ArrayType]) -> list[Any]:
-    """The arrays of these types that lie one after another in the vector x."""
-    parts, at = [], 0
-    for type_ in types:
-        end: Any = at + type_.size
-        parts.append(cast(np.reshape(x[at:end], type_.shape), type_.dtype))
-        at = end
-    return parts
-
-
-def _joined(values: Sequence[Any], dtype: np.dtype) -> Any:
-    """The values one after another, as a vector."""
-    flat = [cast(np.reshape(v, (v.size,)), dtype) for v in values]
-    return flat[0] if len(flat) == 1 else np.concatenate(flat)
+    return _Problem(closed_trace(flat, types), operands, start, vectors)
 
 
 def _real(leaf: Any) -> Any:
-    """A leaf of x0: numbers are real, arrays must be."""
+    """A leaf of x0: Python's numbers are real ones."""
     if type(leaf) in (int, bool):
         return float(leaf)
     if isinstance(leaf, Tracer) and leaf.weak is not None:
         return Tracer(leaf.owner, cast(leaf, np.float64).node, float)
-    if is_value(leaf) and not isinstance(leaf, float) and leaf.dtype.kind != "f":
-        what = f"a search for real numbers starts from {leaf.dtype}"
-        raise DTypeError(located(what, user_line_with_text(), "Start from floats: x0.astype(np.float64)."))
     return leaf
 
 
@@ -147,8 +122,6 @@ def _check(what: str, at: RecordedAt, own: Leaves) -> None:
     """Raises unless the function returned as many real numbers as x0 has."""
     recorded = at.recorded
     results, xs = recorded.traced.results, at.inputs[: own.count]
-    if own.count == 0:
-        raise ArgumentError(located(f"{what} without any number in x0", user_line_with_text(), None))
     ((structure, _),) = own.parts
     alike = recorded.structure == structure and all(
         r.type.shape == x.shape for r, x in zip(results, xs, strict=False)

@@ -308,7 +308,9 @@ def test_functions_of_another_kind():
     assert "root starts with x0 * of f64[3], but the function returns * of f64[2]" in text
     assert "f returns one number for each number in x0." in text
     text = raised(graphc.DTypeError, graphc.root, lambda x: x, np.zeros(3, int))
-    assert "a search for real numbers starts from int64" in text and "x0.astype(np.float64)" in text
+    assert "x0 is an array of int64" in text and "Start from floats: x0.astype(np.float64)." in text
     text = raised(graphc.ArgumentError, lambda: graphc.root(lambda x: x, 1.0, tol=0))
     assert "root with tol=0 and max_steps=100" in text and "Both are positive." in text
-    assert "without any number in x0" in raised(graphc.ArgumentError, graphc.root, lambda x: x, ())
+    assert "x0 has no number" in raised(graphc.ArgumentError, graphc.root, lambda x: x, ())
+    text = raised(graphc.ArgumentError, graphc.root, lambda x: x["a"] - 1, {"a": 1.0, "b": "name"})
+    assert "x0['b'] is a str" in text and "Write arrays and numbers only." in text
