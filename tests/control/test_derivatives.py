@@ -198,3 +198,15 @@ def test_forward_mode_agrees_with_reverse_mode():
         np.testing.assert_allclose(
             slope, sum(np.sum(g * t) for g, t in zip(gradients, tangents, strict=True))
         )
+
+
+def test_gradients_of_examples_whose_loops_end_at_different_steps():
+    """The examples that are done wait while the others go further back."""
+
+    def total(a):
+        return graphc.while_loop(lambda s: s[0] > 0.1, lambda s: (s[0] * a, s[1] + s[0]), (1.0, 0.0))[1]
+
+    ratios = np.array([0.5, 0.2, 0.9])
+    steps = np.ceil(np.log(0.1) / np.log(ratios)).astype(int)
+    expected = [sum(k * a ** (k - 1) for k in range(n)) for a, n in zip(ratios, steps, strict=True)]
+    np.testing.assert_allclose(graphc.vmap(graphc.grad(total))(ratios), expected, rtol=1e-12)
