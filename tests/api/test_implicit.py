@@ -171,6 +171,35 @@ def test_all_examples_of_a_batch():
     np.testing.assert_allclose(interpret(over, bs, *arrays)[0], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("backend", ["cpu", "interpret"])
+def test_vmap_solves_for_every_example(backend):
+    bs = RNG.normal(size=(3, 4))
+    found = graphc.compile(graphc.vmap(system), backend=backend)(bs)
+    expected = [scipy.optimize.root(cubic, np.zeros(4), b, tol=1e-14).x for b in bs]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    jacobians = graphc.compile(
+        graphc.vmap(graphc.jacrev(layer, argnums=1), in_axes=(None, 0)), backend=backend
+    )
+    expected = [layer_jacobian(CONTRACTION, b) for b in bs]
+    np.testing.assert_allclose(jacobians(CONTRACTION, bs), expected, rtol=1e-8, atol=1e-10)
+
+
+def test_derivatives_of_a_batch_by_what_examples_share():
+    bs, weights = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))
+    found = graphc.grad(lambda w: np.sum(weights * graphc.vmap(layer, in_axes=(None, 0))(w, bs)))(CONTRACTION)
+    expected = sum(
+        np.outer(layer_jacobian(CONTRACTION, b).T @ g, layer_by_scipy(CONTRACTION, b))
+        for b, g in zip(bs, weights, strict=True)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_one_example_without_a_solution_is_an_error():
+    roots = graphc.vmap(lambda a: graphc.root(lambda x: x * x - a, 1.0))
+    np.testing.assert_allclose(roots(np.array([1.0, 4.0])), [1.0, 2.0], rtol=1e-14)
+    assert "root did not converge" in raised(graphc.ConvergenceError, roots, np.array([1.0, -4.0]))
+
+
 @pytest.mark.parametrize("which", ["system", "layer"])
 def test_the_derivative_of_a_batch(which):
     """Batching the derivative and differentiating the batch give the same: the inverse of each example."""

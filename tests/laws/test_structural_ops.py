@@ -70,7 +70,7 @@ CASES = {
     "slice": Case(Slice((2, 0), (2, 2), (-1, 3)), (X,)),
     "pad": Case(Pad((1, 6), (5, 8), (1, -2)), (X,)),
     "barrier": Case(Barrier(), (X, POSITIONS)),
-    "converged": Case(Converged("it did", "wait"), (X, np.array(True), np.array(1e-9), np.array(3))),
+    "converged": Case(Converged("it did", "wait"), (X, np.array(True), np.float32(1e-9), np.array(3))),
     "concatenate": Case(Concatenate(1), (X, X[:, :1], X[:, 1:])),
     "cast": Case(Cast(F64), (X,)),
     "cast_to_integers": Case(Cast(I64), (X,)),
