@@ -169,7 +169,7 @@ def test_all_examples_of_a_batch_step_for_themselves():
     found = graphc.vmap(lambda a: swing(a, 0.1))(lengths)
     np.testing.assert_allclose(found, [swing_by_scipy(a, 0.1) for a in lengths], rtol=1e-5, atol=1e-6)
     slopes = graphc.vmap(graphc.grad(lambda a: graphc.odeint(decay, 1.0, TIMES, a)[-1]))(lengths)
-    np.testing.assert_allclose(slopes, -6 * np.exp(-6 * lengths), rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(slopes, -6 * np.exp(-6 * lengths), rtol=1e-5, atol=1e-7)
 
 
 # ---- errors

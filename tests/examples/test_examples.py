@@ -21,6 +21,8 @@ def test_every_example_is_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "differentiate",
         "digits",
+        "fit_ode",
+        "kalman",
         "optimise",
         "simple_mlp",
     }
@@ -46,3 +48,19 @@ def test_the_populations_are_explained_and_keplers_equation_solved():
     # One step of Runge–Kutta is 0.25 long, which moves the best parameters by some 4e-5.
     assert np.allclose(list(fitted.values()), [1.1, 0.4, 0.9, 0.15], rtol=1e-4)
     assert worst < 1e-14
+
+
+def test_the_epidemic_is_explained():
+    pytest.importorskip("scipy", reason="least squares are SciPy's")
+    exact, fitted = run("fit_ode")
+    truth = [0.45, 0.14]
+    assert np.allclose(list(exact.values()), truth, rtol=1e-6)
+    assert np.allclose(list(fitted.values()), truth, rtol=0.05)
+
+
+def test_the_noise_of_the_filtered_path_is_found():
+    pytest.importorskip("scipy", reason="BFGS is SciPy's")
+    fitted, errors = run("kalman")
+    # Within three standard errors, which are those of the logarithms.
+    assert np.all(np.abs(np.log(list(fitted.values())) - np.log([0.3, 2.0])) < 3 * errors)
+    assert np.all(errors < 0.2)
