@@ -83,12 +83,9 @@ def _newton(
 
     def body(values: Sequence[Any]) -> list[Any]:
         x, residual, _, steps = values
-        # A root that was hit exactly needs no step, whatever the Jacobian.
-        step = (
-            np.where(residual == 0, residual, newton_step(x, residual))
-            if _one(x)
-            else newton_step(x, residual)
-        )
+        step = newton_step(x, residual)
+        if _one(x):  # a root that was hit exactly needs no step, even where the slope is zero
+            step = np.where(residual == 0, residual, step)
         error = largest(step) / (1 + largest(x))
         x, residual, stuck = _shortened(f, x, residual, step, error <= tol)
         return [x, residual, np.where(stuck, kind(np.nan), error), steps + 1]
@@ -96,7 +93,8 @@ def _newton(
     initial = [start, f(start), kind(np.inf), np.int64(0)]
     x, residual, error, steps = loop_while(While, goes_on, body, initial)
     question = f"root did not converge to tol={tol:g} within max_steps={max_steps}"
-    return checked(x, error <= tol, largest(residual), steps, question, REMEDY)
+    left = largest(residual)
+    return checked(x, (error <= tol) & np.isfinite(left), left, steps, question, REMEDY)
 
 
 def _shortened(f: Callable[[Any], Any], x: Any, residual: Any, step: Any, last: Any) -> tuple[Any, Any, Any]:

@@ -312,6 +312,12 @@ def test_a_search_that_stops_being_finite():
     assert "the residual is nan after" in text
 
 
+def test_a_root_where_the_function_is_no_number():
+    """x - 1, but 0/0 at 1: the steps become small, and end where f is not zero."""
+    text = raised(graphc.ConvergenceError, lambda: graphc.root(lambda x: (x - 1) / (x != 1), 2.0))
+    assert "the residual is nan after" in text
+
+
 def test_the_derivative_of_a_fixed_point_that_repels():
     """The start is the fixed point of x², so the iteration ends; its derivative 2x = 2 does not contract."""
     text = raised(
