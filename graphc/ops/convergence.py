@@ -12,6 +12,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.base import apply, every_example, register
+from graphc.ops.reduce import Supremum
 
 
 @register
@@ -53,8 +54,10 @@ class Converged(AbstractOp):
         """All examples must have converged; the residual is that of the worst."""
         (x,) = every_example(size, batched[:1], args[:1])
         ok = np.all(args[1]) if batched[1] else args[1]
+        # A supremum also exists where there are no examples.
         worst = (
-            np.max(a, initial=0) if marked else a for a, marked in zip(args[2:], batched[2:], strict=True)
+            apply(Supremum((0,)), a.astype(np.float64)) if marked else a
+            for a, marked in zip(args[2:], batched[2:], strict=True)
         )
         return apply(self, x, ok, *worst)
 
