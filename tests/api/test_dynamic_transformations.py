@@ -75,6 +75,23 @@ CASES = {
         {"x": "f64[N]"},
         lambda n: (np.linspace(0, 2, n),),
     ),
+    "root": (
+        lambda x: graphc.grad(lambda x: np.sum(graphc.root(lambda y: y + y**3 / 9 - x, x)))(x),
+        {"x": "f64[N]"},
+        lambda n: (np.linspace(0, 2, n),),
+    ),
+    "fixed point": (
+        lambda x: graphc.grad(lambda x: np.sum(graphc.fixed_point(lambda y: np.cos(x * y), x)))(x),
+        {"x": "f64[N]"},
+        lambda n: (np.linspace(0, 1, n),),
+    ),
+    "differential equation": (
+        lambda x: graphc.grad(
+            lambda x: np.sum(graphc.odeint(lambda y, t: -y * y, x, [0.0, 1.0], method="rk4", steps=3))
+        )(x),
+        {"x": "f64[N]"},
+        lambda n: (np.linspace(0, 1, n),),
+    ),
     "random draws": (
         lambda x, key: graphc.grad(lambda x: np.sum(x * graphc.random.normal(key, x.shape)))(x),
         {"x": "f64[N]"},

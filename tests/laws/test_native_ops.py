@@ -190,7 +190,7 @@ def test_reductions_of_nothing_are_the_identity(name: str) -> None:
 
 # Eigenvectors and singular vectors have a sign of their own: tests/lower compares their products.
 MARKERS = ("stop_gradient", "with_gradients", "norm")  # gone before kernels are made
-INLINED = ("checkpoint", "custom_call", "closed")  # as these are; tested in tests/api
+INLINED = ("checkpoint", "custom_call", "closed", "fixed_point", "root")  # as these are; see tests/api
 IN_LOOPS = ("unset", "scan", "switch", "while")  # compared with Python's loops in tests/control
 NOT_UNIQUE = ("eigh", "svd", "const", "iota", "size", "unset")
 UNIQUE = [name for name, case in CASES.items() if name not in NOT_UNIQUE and case.op.name not in MARKERS]
