@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphc.control.checkpoint import Checkpoint
+from graphc.control.implicit import AbstractImplicit
 from graphc.control.regions import AbstractControl
 from graphc.ir.graph import Graph, Node
 from graphc.ir.types import ArrayType
+from graphc.ops.convergence import Converged
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota
 from graphc.ops.linalg import SVD, Cholesky, Eigh, TriangularSolve
@@ -26,8 +28,9 @@ INT64 = np.dtype(np.int64)
 def guarded(graph: Graph) -> Graph:
     """The graph with a first input, bool[]: where it is False, no op fails, and results mean nothing.
 
-    Indices are 0 then, matrices to factorise are the identity, and no loop takes a step. Functions with
-    derivatives of their own stay what they are: their rules are about their own operands.
+    Indices are 0 then, matrices to factorise are the identity, no loop takes a step, and what a search
+    returns counts as found. Functions with derivatives of their own stay what they are: their rules are
+    about their own operands.
     """
     with tracing() as trace:
         runs = Tracer(trace, trace.new_input(ArrayType(np.dtype(np.bool_))))
@@ -48,9 +51,14 @@ def _guarded(trace: Trace, runs: Tracer, node: Node, args: Sequence[Node]) -> No
         case Cholesky() | Eigh() | SVD() | TriangularSolve():
             matrix = Tracer(trace, args[0])
             operands[0] = _chosen(runs, matrix, _identity(matrix))
+        case Converged():
+            operands[1] = (Tracer(trace, args[1]) | ~runs).node
         case Checkpoint():
             operands.insert(0, runs.node)
             op = Checkpoint(guarded(op.body))
+        case AbstractImplicit():
+            operands.insert(0, runs.node)
+            op = op.changed(guarded)
         case AbstractControl():
             operands.insert(op.captures_from, runs.node)
             op = op.guarded(guarded)

@@ -37,12 +37,13 @@ class AbstractImplicit(AbstractCall):
         """One search for all examples, each with an equation of its own."""
         body, _ = batch_graph(self.body, size, batched, all_outputs=True)
         known = (*batched[:-1], True)
-        others = {
-            f.name: batch_graph(getattr(self, f.name), size, known, all_outputs=True)[0]
-            for f in fields(self)
-            if f.name != "body" and isinstance(getattr(self, f.name), Graph)
-        }
-        return apply(replace(self, body=body, **others), *args)
+        op = self.changed(lambda graph: batch_graph(graph, size, known, all_outputs=True)[0])
+        return apply(replace(op, body=body), *args)
+
+    def changed(self, change: Callable[[Graph], Graph]) -> AbstractImplicit:
+        """The op with all its graphs changed."""
+        graphs = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: change(g) for name, g in graphs.items() if isinstance(g, Graph)})
 
     def pulled(self, cotangent: Any, params: Sequence[Any], x: Any) -> tuple[Any, ...]:
         """Cotangents of the operands, given that of the equation's value; None for what is not real."""

@@ -45,10 +45,11 @@ class Converged(AbstractOp):
         return x
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        return (g, None, None, None)
+        """What has not converged has no derivative either: the cotangent passes through the same check."""
+        return (apply(self, g, *args[1:]), None, None, None)
 
     def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
-        return tangents[0]
+        return None if tangents[0] is None else apply(self, tangents[0], *args[1:])
 
     def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
         """All examples must have converged; the residual is that of the worst."""

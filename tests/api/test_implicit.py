@@ -200,6 +200,23 @@ def test_one_example_without_a_solution_is_an_error():
     assert "root did not converge" in raised(graphc.ConvergenceError, roots, np.array([1.0, -4.0]))
 
 
+def test_examples_that_take_another_branch_search_for_nothing():
+    """√a where a > 0, else -a: for one example, Newton's method would find no root."""
+    searches = (
+        lambda a: graphc.root(lambda x: x * x - a, 1.0),
+        lambda a: graphc.fixed_point(lambda x: (x + a / x) / 2, 1.0),
+        lambda a: graphc.root(lambda x: np.stack([x[0] ** 2 - a, x[1] - a]), np.ones(2))[0],
+    )
+    for search in searches:
+
+        def f(a, search=search):
+            return graphc.cond(a > 0, search, lambda a: -a, a)
+
+        points = np.array([0.4, -1.0])
+        np.testing.assert_allclose(graphc.vmap(f)(points), [0.4**0.5, 1.0], rtol=1e-12)
+        np.testing.assert_allclose(graphc.vmap(graphc.grad(f))(points), [0.5 * 0.4**-0.5, -1.0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("which", ["system", "layer"])
 def test_the_derivative_of_a_batch(which):
     """Batching the derivative and differentiating the batch give the same: the inverse of each example."""

@@ -199,6 +199,16 @@ def test_a_solution_that_ends_before_the_last_time(backend):
     ), text
 
 
+@pytest.mark.parametrize("derivative", [graphc.grad, graphc.jacfwd])
+def test_no_derivative_of_a_solution_that_was_not_reached(derivative):
+    """The value is not asked for, and the derivative raises all the same."""
+
+    def end(y0):
+        return graphc.odeint(lambda y, t: y * y, y0, [0.0, 2.0], max_steps=500)[-1]
+
+    assert "odeint did not reach" in raised(graphc.ConvergenceError, derivative(end), 1.0)
+
+
 def test_outside_a_trace_the_error_tells_how_far_it_came():
     text = raised(graphc.ConvergenceError, lambda: graphc.odeint(lambda y, t: y * y, 1.0, [0.0, 2.0]))
     assert "the residual is 1 after" in text
