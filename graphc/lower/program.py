@@ -16,6 +16,7 @@ from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.expressions import PointEvaluator
 from graphc.lower.fuse import Group, fuse
+from graphc.lower.join import Steps, join_small
 from graphc.lower.memory import Plan, Time, plan
 from graphc.lower.opaque import OPAQUE
 from graphc.lower.prepare import copy_outputs, prepare
@@ -71,12 +72,13 @@ def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProg
     graph = prepare(graph)
     body = lower_body(graph, dict(donated or {}), errors)
     guards = tuple((r.dim, errors.number("ShapeError", r.text())) for r in requirements(graph))
+    steps = join_small(Steps(body.kernels, body.temporaries))
     return LoweredProgram(
-        body.kernels,
+        steps.kernels,
         body.inputs,
         body.outputs,
         body.constants,
-        plan(body.temporaries),
+        plan(steps.temporaries),
         graph.symbols,
         tuple(errors.checks),
         guards,

@@ -85,7 +85,7 @@ def measure(
     code = Loaded(object_code(str(module)))
     memory = _Memory(program, arrays, sizes, scratch)
     calls = [memory.call(code.address(n), k.buffers) for n, k in zip(names, program.kernels, strict=True)]
-    empty = _timed([memory.call(code.address(EMPTY), ())] * len(calls), rounds)
+    empty = _timed([memory.call(code.address(EMPTY), k.buffers) for k in program.kernels], rounds)
     best = _timed(calls, rounds)
     return Profile(cost, tuple(max(t - e, 0.0) for t, e in zip(best, empty, strict=True)), rounds)
 
