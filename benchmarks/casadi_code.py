@@ -12,7 +12,11 @@ import numpy as np
 
 
 def compiled_c(symbols: Sequence[Any], results: Sequence[Any], args: Sequence[Any]) -> Callable[[], Any]:
-    """A call without arguments that evaluates dense `results` at `args`; matrices are column by column."""
+    """A call that evaluates dense `results` at `args`; matrices are column by column.
+
+    As every other peer it takes its arguments anew and returns results of its own: they are copied into and
+    out of the buffers, which CasADi leaves to its users.
+    """
     import casadi
 
     function = casadi.Function("f", list(symbols), [casadi.densify(r) for r in results])
@@ -33,9 +37,13 @@ def compiled_c(symbols: Sequence[Any], results: Sequence[Any], args: Sequence[An
     for i, out in enumerate(flat):
         buffer.set_res(i, memoryview(out))
 
+    fresh = [np.asarray(a, np.float64) for a in args]
+
     def call() -> Any:
+        for to, array in zip(given, fresh, strict=True):
+            to[...] = array
         trigger()
-        return outputs
+        return [o.copy() for o in outputs]
 
     call.keep = (external, buffer, given, flat)  # type: ignore[attr-defined]
     return call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, overload
 
 from graphc.api.compile import Compiled, unbind
@@ -25,7 +25,7 @@ from graphc.ir.graph import Graph
 from graphc.runtime.registry import default_backend
 from graphc.trace import tree
 
-Choice = Literal["forward", "reverse", "faster"]
+Choice = Literal["forward", "reverse", "faster", "symmetric"]
 
 
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Compiled:
@@ -98,7 +98,7 @@ def hessian(
     if sparse:
         return sparse_derivative(f, argnums, has_aux, "hessian")
     inner = _jacobian_function(f, argnums, has_aux, "reverse", default_backend())
-    return _jacobian_function(inner, argnums, has_aux, "forward", default_backend())
+    return _jacobian_function(inner, argnums, has_aux, "symmetric", default_backend())
 
 
 @remembered
@@ -117,13 +117,26 @@ def _jacobian_function(
         graph = Graph(at.forward.inputs, at.forward.outputs[:count])
         _check_real(graph)
         wrt = range(len(at.inputs))
-        mode: Mode = faster_mode(graph, wrt) if choice == "faster" else choice
-        values = at.call(jacobian_graph(at.forward, wrt, mode, count))
+        symmetric = choice == "symmetric" and _are_gradients(graph, wrt)
+        mode = _mode(choice, graph, wrt)
+        values = at.call(jacobian_graph(at.forward, wrt, mode, count, symmetric=symmetric))
         blocks = values[len(at.forward.outputs) :]
         whole = _assemble(at, blocks, isinstance(argnums, int), has_aux)
         return (whole, at.result(values[: len(at.forward.outputs)])[1]) if has_aux else whole
 
     return Compiled(f, like(function, derived), bound, settings_of(f, backend))
+
+
+def _mode(choice: Choice, graph: Graph, wrt: Sequence[int]) -> Mode:
+    if choice == "faster":
+        return faster_mode(graph, wrt)
+    return "reverse" if choice == "reverse" else "forward"
+
+
+def _are_gradients(graph: Graph, wrt: Sequence[int]) -> bool:
+    """Whether the results are the gradients of a number by these inputs (what a Hessian starts from)."""
+    results = [n.array_type.shape for n in graph.outputs]
+    return results == [graph.inputs[i].array_type.shape for i in wrt]
 
 
 def _leading_values(at: RecordedAt, has_aux: bool) -> int:

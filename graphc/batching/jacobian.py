@@ -34,17 +34,23 @@ SMALL = 16  # … if no array of the program has more elements than this,
 SCALARS = 32  # and this many if the program computes with numbers only
 
 
-def jacobian_graph(graph: Graph, wrt: Sequence[int], mode: Mode, count: int) -> Graph:
+def jacobian_graph(
+    graph: Graph, wrt: Sequence[int], mode: Mode, count: int, *, symmetric: bool = False
+) -> Graph:
     """The graph inputs -> (outputs…, blocks…): ∂output/∂input for the first `count` outputs and inputs `wrt`.
 
     A block has the output's axes, then the input's, and the dtype of the input. All blocks of one output come
-    before those of the next.
+    before those of the next. `symmetric` says that the outputs are the gradients of a number: output k by
+    input wrt[k] is then a symmetric block, taken as it comes, without a transposition.
     """
     with tracing() as trace:
         inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
         outputs = inline(trace.builder, graph, inputs)
         head = Graph(graph.inputs, graph.outputs[:count])
-        blocks = (_forward if mode == "forward" else _reverse)(trace, head, inputs, outputs[:count], wrt)
+        if mode == "forward":
+            blocks = _forward(trace, head, inputs, outputs[:count], wrt, symmetric)
+        else:
+            blocks = _reverse(trace, head, inputs, outputs[:count], wrt)
         return Graph(inputs, outputs + tuple(lift(trace, b) for b in blocks))
 
 
@@ -69,12 +75,16 @@ def one_by_one(graph: Graph, node: Node) -> bool:
 
 
 def _forward(
-    trace: Trace, graph: Graph, inputs: Sequence[Node], outputs: Sequence[Node], wrt: Sequence[int]
+    trace: Trace,
+    graph: Graph,
+    inputs: Sequence[Node],
+    outputs: Sequence[Node],
+    wrt: Sequence[int],
+    symmetric: bool,
 ) -> list[Any]:
-    columns: list[
-        list[Any]
-    ] = []  # for each input, the tangents of all outputs, basis vectors along the last axis
-    for i in wrt:
+    # For each input, the tangents of all outputs, basis vectors along the last axis.
+    columns: list[list[Any]] = []
+    for position, i in enumerate(wrt):
         if one_by_one(graph, graph.inputs[i]):
             tangents = [propagate(trace, {inputs[i]: e}, outputs) for e in _basis(inputs[i])]
             columns.append(
@@ -82,7 +92,8 @@ def _forward(
             )
         else:
             batch = _batch(trace, pushforward(graph, [i]), inputs, inputs[i], outputs)
-            columns.append([np.moveaxis(tangents, 0, -1) for tangents in batch])
+            own = position if symmetric else None
+            columns.append([t if k == own else np.moveaxis(t, 0, -1) for k, t in enumerate(batch)])
     return [
         cast(np.reshape(column[k], _shape(y, inputs[i])), inputs[i].array_type.dtype)
         for k, y in enumerate(outputs)
