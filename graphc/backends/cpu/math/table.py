@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 
@@ -35,6 +36,8 @@ Formula = Callable[..., Number]
 Writer = Callable[..., ir.Value]
 
 INLINED = 12  # long formulas written out in one function; a call costs little beside the registers they need
+IN_MODULE = 64  # and in one module: beyond, compiling them again and again takes most of the time
+_written: WeakKeyDictionary[ir.Module, int] = WeakKeyDictionary()
 
 
 def inline(formula: Formula) -> Writer:
@@ -47,11 +50,12 @@ def inline(formula: Formula) -> Writer:
 
 
 def long(formula: Formula) -> Writer:
-    """Writes the formula where it is used, but calls it where a function already has many."""
+    """Writes the formula where it is used, but calls it where a function or the module already has many."""
 
     def write(code: Code, *operands: ir.Value) -> ir.Value:
         code.inlined += 1
-        if code.inlined > INLINED:
+        _written[code.module] = _written.get(code.module, 0) + 1
+        if code.inlined > INLINED or _written[code.module] > IN_MODULE:
             return helper(code, f"called_{formula.__name__}", inline(formula), operands)
         return inline(formula)(code, *operands)
 
