@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.autodiff.numbers import applies_now, is_zero, traced
-from graphc.autodiff.reverse import wrap, zeros
+from graphc.autodiff.reverse import contributions, wrap, zeros
 from graphc.autodiff.transpose import transposed
 from graphc.errors import DifferentiationError
 from graphc.ir.graph import Graph, Item, Node, topological
@@ -95,7 +95,7 @@ def _transposed(trace: Trace, node: Node, tangents: tuple[Any, ...], y: Any, arg
     def linear(cotangents: list[Any]) -> tuple[Any, ...]:
         supply = dict(zip(smooth, cotangents, strict=True))
         g = tuple(supply[i] if i in supply else zeros(items[i]) for i in range(len(elements)))
-        return node.op.vjp(g if several else g[0], y, *args)
+        return contributions(node, g if several else g[0], y, args)
 
     types: list[ArrayType] = [elements[i] for i in smooth]
     found = transposed(trace, linear, types, tangents, (*node.args, node, *items), node.op.name)

@@ -85,14 +85,22 @@ def arriving(
         if not isinstance(g, tuple) and not applies_now(node, (g,)):
             g = traced(trace, g)
         trace.source = node.source or source
-        result: Any = wrap(trace, node)
-        for arg, contribution in zip(
-            node.args, node.op.vjp(g, result, *(wrap(trace, a) for a in node.args)), strict=True
-        ):
+        made = contributions(node, g, wrap(trace, node), [wrap(trace, a) for a in node.args])
+        for arg, contribution in zip(node.args, made, strict=True):
             if contribution is not None and arg in wanted:
                 _accumulate(trace, arrived, arg, contribution)
     trace.source = source
     return [traced(trace, arrived.get(n)) for n in wrt]
+
+
+def contributions(node: Node, g: Any, y: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+    """What the rule of `node` sends to its operands, given the cotangent of its result."""
+    try:
+        return node.op.vjp(g, y, *args)
+    except NotImplementedError:
+        what = f"{node.op.name} has no rule for derivatives"
+        remedy = "Give the function around it one with graphc.custom_vjp, or use graphc.stop_gradient."
+        raise DifferentiationError(located(what, node.source, remedy)) from None
 
 
 def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node], known: Sequence[Node]) -> set[Node]:

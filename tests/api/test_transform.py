@@ -1,11 +1,15 @@
 import dataclasses
 import gc
+import re
 import weakref
 
 import numpy as np
 import pytest
 
 import graphc
+from graphc.errors import DifferentiationError
+from graphc.ir.graph import AbstractOp
+from graphc.ops.base import apply
 from tests.api.raising import raises_exactly
 
 
@@ -338,3 +342,32 @@ def test_argnums_that_do_not_exist():
         graphc.ArgumentError, "argnums='x'; write the position of an argument, or a tuple of positions"
     ):
         graphc.grad(f, argnums="x")
+
+
+class Opaque(AbstractOp):
+    """An op that nobody gave a derivative."""
+
+    name = "opaque"
+
+    def infer(self, *args):
+        return args[0]
+
+    def evaluate(self, *args):
+        return args[0]
+
+    def vjp(self, g, y, *args):
+        raise NotImplementedError
+
+
+def test_an_op_without_a_rule_is_named_with_its_line():
+    with pytest.raises(DifferentiationError) as caught:
+        graphc.grad(lambda x: np.sin(apply(Opaque(), x)) * 2)(1.0)
+    assert re.fullmatch(
+        r"opaque has no rule for derivatives\n  at test_transform.py:\d+\n"
+        r"  Give the function around it one with graphc.custom_vjp, or use graphc.stop_gradient.",
+        str(caught.value),
+    )
+    with pytest.raises(DifferentiationError, match="opaque has no rule for derivatives"):
+        graphc.jvp(lambda x: apply(Opaque(), x), (1.0,), (1.0,))
+    cut = graphc.grad(lambda x: x * graphc.stop_gradient(apply(Opaque(), x)), argnums=0)
+    assert graphc.compile(cut, backend="interpret")(3.0) == 3.0
