@@ -31,31 +31,45 @@ class Count:
 
 
 class Known:
-    """The values that are in registers, by what they are; those of a loop or branch only inside it."""
+    """The values that are in registers, by what they are; those of a loop or branch only inside it.
+
+    What memory holds is known by buffer and index, everything else by a key of its own.
+    """
 
     def __init__(self) -> None:
-        self._scopes: list[dict[Any, k.Value]] = [{}]
+        self._values: list[dict[Any, k.Value]] = [{}]
+        self._memory: list[dict[k.Buffer, dict[k.Index, k.Value]]] = [{}]
 
     @contextmanager
     def scope(self) -> Iterator[None]:
         """What becomes known inside is forgotten afterwards."""
-        self._scopes.append({})
+        self._values.append({})
+        self._memory.append({})
         yield
-        self._scopes.pop()
+        self._values.pop()
+        self._memory.pop()
 
     def get(self, key: Any) -> k.Value | None:
-        return next((scope[key] for scope in reversed(self._scopes) if key in scope), None)
+        return next((scope[key] for scope in reversed(self._values) if key in scope), None)
 
     def put(self, key: Any, value: k.Value) -> None:
-        self._scopes[-1][key] = value
+        self._values[-1][key] = value
+
+    def held(self, buffer: k.Buffer, index: k.Index) -> k.Value | None:
+        """The value at a place in memory."""
+        places = (scope[buffer] for scope in reversed(self._memory) if buffer in scope)
+        return next((known[index] for known in places if index in known), None)
+
+    def hold(self, buffer: k.Buffer, index: k.Index, value: k.Value) -> None:
+        self._memory[-1].setdefault(buffer, {})[index] = value
 
     def wrote(self, buffer: k.Buffer, index: k.Index | None = None) -> None:
         """Forgets what memory held before a store; other places of known offset stay what they are."""
         fixed = index is not None and _is_fixed(index)
-        for scope in self._scopes:
-            for key in [key for key in scope if key[0] is buffer]:
-                if not (fixed and _is_fixed(key[1]) and key[1] != index):
-                    del scope[key]
+        for scope in self._memory:
+            known = scope.pop(buffer, {})
+            if fixed:
+                scope[buffer] = {at: v for at, v in known.items() if _is_fixed(at) and at != index}
 
 
 def _is_fixed(index: k.Index) -> bool:
@@ -138,14 +152,20 @@ class Inliner:
         if s.guard is not None:
             guard = self.values[s.guard]
             return k.Load(self._made(s.result), buffer, index, guard)
-        return self._once((buffer, index), s.result, lambda v: k.Load(v, buffer, index))
+        found = self.known.held(buffer, index)
+        if found is not None:
+            self.values[s.result] = found
+            return None
+        value = self._made(s.result)
+        self.known.hold(buffer, index, value)
+        return k.Load(value, buffer, index)
 
     def _store(self, s: k.Store) -> k.Store:
         buffer, index = self._place(s.buffer, s.index)
         value = self.values[s.value]
         self.known.wrote(buffer, index)
         if s.guard is None and value.dtype == buffer.dtype:
-            self.known.put((buffer, index), value)
+            self.known.hold(buffer, index, value)
         return k.Store(buffer, index, value, self._maybe(s.guard), s.streaming)
 
     def _made(self, value: k.Value) -> k.Value:
