@@ -46,11 +46,12 @@ def parse_graph(text: str) -> Graph:
 
 
 @cache
-def registered_ops() -> dict[str, type[AbstractOp]]:
-    """All ops by name, every module of `graphc.ops` loaded."""
-    package = importlib.import_module("graphc.ops")
-    for module in pkgutil.walk_packages(package.__path__, "graphc.ops."):
-        importlib.import_module(module.name)
+def registered_ops(*, regions: bool = False) -> dict[str, type[AbstractOp]]:
+    """All ops by name, every module of `graphc.ops` loaded; with `regions` also those of `graphc.control`."""
+    for name in ("graphc.ops", "graphc.control") if regions else ("graphc.ops",):
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            importlib.import_module(module.name)
     table: dict[str, type[AbstractOp]] = importlib.import_module("graphc.ops.base").ALL_OPS
     return table
 
@@ -200,7 +201,7 @@ class _Reader:
     def op(self) -> AbstractOp:
         start = self.at
         name = self.read(_WORD, "an op")
-        cls = registered_ops().get(name)
+        cls = registered_ops().get(name) or registered_ops(regions=True).get(name)
         if cls is None or name == "input":
             raise self.error(f"there is no op called {name!r}", start)
         given: dict[str, Any] = {}

@@ -1,5 +1,7 @@
 """The text form of a graph reads back to the same graph, and bad text is refused with its place."""
 
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -167,3 +169,20 @@ def test_an_error_shows_the_line_and_points_at_it():
     with pytest.raises(ParseError) as error:
         parse_graph("graph(x: f32):\n  return y")
     assert str(error.value) == "line 2, column 10: y is not defined\n    return y\n           ^"
+
+
+def test_text_with_loops_reads_back_in_a_process_that_has_made_none():
+    text = (
+        "graph(x: f64[3]):\n"
+        "  %0: f64 = const[0.0: f64]\n"
+        "  %1: (f64,) = scan[body={\n"
+        "    graph(%0: f64, %1: f64):\n"
+        "      %2: f64 = add %0 %1\n"
+        "      return %2\n"
+        "  }, length=3, captured=0, carried=1, reverse=False] %0 x\n"
+        "  %2: f64 = item[0] %1\n"
+        "  return %2"
+    )
+    code = f"from graphc.ir.parser import parse_graph\nprint(parse_graph({text!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == text
