@@ -1,7 +1,7 @@
 """What the reverse pass of a region needs from the forward run: values to keep, and values to compute again.
 
 Linear in the region's size. A value that few simple operations make from what is kept anyway is computed
-again; everything else is kept (Griewank & Walther 2008, section 12, "taping" against "recomputation").
+again; everything else is kept (on keeping against computing again: Griewank & Walther 2008, chapter 12).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ With c′, y = body(p, c, x), the cotangents of a step are linear in those of c�
     ḡ_c, ḡ_x, ḡ_p = bodyᵀ(ḡ_c′, ḡ_y),
 
 so the backward scan carries ḡ_c and the running sums of ḡ_p, and stacks ḡ_x (Griewank & Walther 2008,
-section 3.2, applied to a chain of equal steps). What a step needs of its forward run is kept for every
+chapter 3, for a chain of equal steps). What a step needs of its forward run is kept for every
 step, see `residuals.py`.
 """
 

@@ -3,7 +3,7 @@
 The forward run writes the carries of its first `SLOTS` steps to a tape. If it took more, a second run writes
 every s-th carry only, s = ⌈n / SLOTS⌉, and the backward loop goes from checkpoint to checkpoint: it runs the
 s steps after one again with a tape of their own, then backwards over these (two levels of checkpoints,
-Griewank & Walther 2008, section 12.2). Loops of up to SLOTS steps cost one forward run, up to SLOTS² two
+Griewank & Walther 2008, chapter 12). Loops of up to SLOTS steps cost one forward run, up to SLOTS² two
 more, beyond that each step is started again from the nearest checkpoint of the inner tape. Memory does not
 depend on the number of steps.
 """

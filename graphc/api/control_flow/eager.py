@@ -14,8 +14,15 @@ from graphc.runtime.registry import default_backend
 from graphc.trace import tree
 
 
-def run_scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool) -> tuple[Any, Any]:
-    """`scan` step by step."""
+def run_scan(
+    scan: Callable[..., tuple[Any, Any]],
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any,
+    length: Any,
+    reverse: bool,
+) -> tuple[Any, Any]:
+    """`scan` step by step; the function itself is asked, traced, what no steps return."""
     leaves, structure = tree.flatten(xs)
     lengths = {np.shape(leaf)[0] if np.ndim(leaf) else -1 for leaf in leaves if is_value(leaf)}
     lengths |= {int(length)} if length is not None else set()
@@ -25,7 +32,7 @@ def run_scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reve
         )
     (steps,) = lengths
     if steps == 0:
-        return _nothing(f, init, xs, length)
+        return _nothing(scan, f, init, xs, length)
     carry, made = copied(init), []
     for i in reversed(range(steps)) if reverse else range(steps):
         element = tree.unflatten(structure, [_readonly(x, i) if is_value(x) else x for x in leaves])
@@ -52,9 +59,10 @@ def _readonly(x: Any, i: int) -> Any:
     return element
 
 
-def _nothing(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any) -> tuple[Any, Any]:
+def _nothing(
+    scan: Callable[..., tuple[Any, Any]], f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any
+) -> tuple[Any, Any]:
     """A scan of no steps: its stacked results are empty, with the shapes that recording `f` tells."""
-    from graphc.api.control_flow.loops import scan
 
     def loop(carry: Any, elements: Any) -> tuple[Any, Any]:
         return scan(f, carry, elements, length)

@@ -46,7 +46,7 @@ def scan(
     changes its dtype, ArgumentError for an `f` that returns no pair.
     """
     if current() is None:
-        return run_scan(f, init, xs, length, reverse)
+        return run_scan(scan, f, init, xs, length, reverse)
     elements = leaves_of(xs, "xs")
     steps = _length(elements, length)
     start = leaves_of(init, "init")
