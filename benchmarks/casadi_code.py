@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 
-def compiled_c(symbols: Sequence[Any], results: Sequence[Any], args: Sequence[Any]) -> Callable[[], Any]:
+def compiled_c(
+    symbols: Sequence[Any], results: Sequence[Any], args: Sequence[Any], *, copies: bool
+) -> Callable[[], Any]:
     """A call that evaluates dense `results` at `args`; matrices are column by column.
 
-    As every other peer it takes its arguments anew and returns results of its own: they are copied into and
-    out of the buffers, which CasADi leaves to its users.
+    With `copies` it takes its arguments anew and returns results of its own, as every other peer: they are
+    copied into and out of the buffers, which CasADi leaves to its users. Without, the buffers are filled
+    once and the results are the buffers.
     """
     import casadi
 
@@ -39,11 +42,16 @@ def compiled_c(symbols: Sequence[Any], results: Sequence[Any], args: Sequence[An
 
     fresh = [np.asarray(a, np.float64) for a in args]
 
+    def bare() -> Any:
+        trigger()
+        return outputs
+
     def call() -> Any:
         for to, array in zip(given, fresh, strict=True):
             to[...] = array
         trigger()
         return [o.copy() for o in outputs]
 
-    call.keep = (external, buffer, given, flat)  # type: ignore[attr-defined]
-    return call
+    chosen = call if copies else bare
+    chosen.keep = (external, buffer, given, flat)  # type: ignore[attr-defined]
+    return chosen

@@ -144,12 +144,14 @@ def _numpy_names(torch: Any) -> Any:
     return types.SimpleNamespace(**other, **{name: getattr(torch, name) for name in same})
 
 
-def _casadi(derive: Derive, args: Sequence[Any], formulas: Scope) -> Callable[[], Call]:
+def _casadi(
+    derive: Derive, args: Sequence[Any], formulas: Scope, *, copies: bool = True
+) -> Callable[[], Call]:
     def form() -> Call:
         import casadi
 
         symbols = [casadi.SX.sym(f"x{i}", *np.shape(a)) for i, a in enumerate(args)]
-        return compiled_c(symbols, derive(casadi, symbols), args)
+        return compiled_c(symbols, derive(casadi, symbols), args, copies=copies)
 
     return form
 
@@ -165,6 +167,8 @@ def forms(formulas: Scope, args: Sequence[Any], **derivations: Derive) -> dict[s
         missing = peer == "casadi" and (shutil.which("cc") is None or importlib.util.find_spec(peer) is None)
         if not missing:
             made[peer] = makers[peer](derive, args, formulas)
+        if not missing and peer == "casadi":
+            made["casadi bare"] = _casadi(derive, args, formulas, copies=False)
     return made
 
 

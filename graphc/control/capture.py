@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.control.regions import AbstractControl
 from graphc.ir.graph import Builder, Graph, Node, regions_of
-from graphc.ir.rewrite import inline
+from graphc.ir.rewrite import inline, rebuilt
 from graphc.ir.types import ArrayType
 from graphc.ops import leaf
 from graphc.trace.context import current
@@ -38,12 +38,8 @@ def _closed(graph: Graph, arrays: Sequence[leaf.Const]) -> Graph:
         done[node] = builder.add(leaf.Input(len(inputs), node.array_type))
         inputs.append(done[node])
     known = dict(zip(arrays, first, strict=True))
-    for node in graph:
-        if isinstance(node.op, leaf.Const) and node.op in known:
-            done[node] = known[node.op]
-        elif node not in done:
-            done[node] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return Graph(tuple(inputs), tuple(done[n] for n in graph.outputs))
+    done |= {n: known[n.op] for n in graph if isinstance(n.op, leaf.Const) and n.op in known}
+    return Graph(tuple(inputs), rebuilt(builder, graph.outputs, done))
 
 
 @dataclass(frozen=True)

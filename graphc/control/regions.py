@@ -128,21 +128,13 @@ def derived(graph: Graph, change: Callable[[Sequence[Any], Sequence[Any]], Seque
 
 def repeated(graph: Graph, size: Dim, chosen: Sequence[bool]) -> Graph:
     """The graph with the outputs that are `chosen` repeated `size` times along a new axis 0."""
-    builder = containing(graph)
+    builder = Builder.containing(graph)
     outputs = list(graph.outputs)
     for i, mark in enumerate(chosen):
         if mark:
             shape = (size, *outputs[i].array_type.shape)
             outputs[i] = builder.add(BroadcastTo(shape), outputs[i])
     return Graph(graph.inputs, tuple(outputs), graph.names)
-
-
-def containing(graph: Graph) -> Builder:
-    """A builder that knows the nodes of a graph."""
-    builder = Builder()
-    for node in graph:
-        builder.know(node)
-    return builder
 
 
 def _list(types: Sequence[ArrayType]) -> str:

@@ -19,6 +19,7 @@ from graphc.autodiff.reverse import pullback
 from graphc.control.regions import is_real, is_zero, zeros
 from graphc.control.residuals import choose_residuals
 from graphc.ir.graph import Builder, Graph, Node
+from graphc.ir.rewrite import rebuilt
 from graphc.ops.base import apply
 from graphc.ops.elementwise.arithmetic import Add
 from graphc.ops.leaf import Input
@@ -107,27 +108,11 @@ class _Pull:
         sums = [new_input(body.inputs[i]) for i in self.captured]
         done |= {node: new_input(node) for node in saved}
         done |= {seed: new_input(seed) for seed in seeds[len(self.carried) :]}
-        made = [_copy(builder, node, done) for node in self.outputs]
+        made = rebuilt(builder, self.outputs, done)
         n = len(self.carried)
         contributions = made[n : n + len(sums)]
         totals = [_add(builder, s, c) for s, c in zip(sums, contributions, strict=True)]
         return Graph(tuple(inputs), (*made[:n], *totals, *made[n + len(sums) :]))
-
-
-def _copy(builder: Builder, root: Node, done: dict[Node, Node]) -> Node:
-    """`root` in `builder`, in terms of the nodes that are there already."""
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        if node in done:
-            stack.pop()
-            continue
-        missing = [arg for arg in node.args if arg not in done]
-        if missing:
-            stack += missing
-            continue
-        done[stack.pop()] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return done[root]
 
 
 def _add(builder: Builder, a: Node, b: Node) -> Node:

@@ -108,9 +108,12 @@ class Builder:
             node = self._interned[key] = Node(op, args, type_, source)
         return node
 
-    def know(self, node: Node) -> None:
-        """Keeps a node of another builder: the same computation is then this object."""
-        self._interned[(node.op, *node.args)] = node
+    @staticmethod
+    def containing(nodes: Iterable[Node]) -> Builder:
+        """A builder that knows these nodes: what stays the same in it stays the same object."""
+        builder = Builder()
+        builder._interned.update({(node.op, *node.args): node for node in nodes})
+        return builder
 
 
 @dataclass(frozen=True, slots=True)

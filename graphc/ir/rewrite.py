@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from graphc.ir.graph import Builder, Graph, Node
 
@@ -23,11 +23,26 @@ def rewrite(graph: Graph, rule: Rule, builder: Builder | None = None) -> Graph:
 
 def inline(builder: Builder, graph: Graph, args: tuple[Node, ...]) -> tuple[Node, ...]:
     """The outputs of `graph` applied to `args`, recorded in `builder`."""
-    done: dict[Node, Node] = dict(zip(graph.inputs, args, strict=True))
-    for node in graph:
+    return rebuilt(builder, graph.outputs, dict(zip(graph.inputs, args, strict=True)))
+
+
+def rebuilt(builder: Builder, roots: Iterable[Node], done: dict[Node, Node]) -> tuple[Node, ...]:
+    """The same computations in `builder`, in terms of what `done` maps nodes to.
+
+    Nothing below the nodes in `done` is looked at; `done` grows by what is made.
+    """
+    roots = tuple(roots)
+    stack = list(reversed(roots))
+    while stack:
+        node = stack[-1]
+        missing = [arg for arg in node.args if arg not in done] if node not in done else []
+        if missing:
+            stack.extend(reversed(missing))
+            continue
+        stack.pop()
         if node not in done:
             done[node] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return tuple(done[n] for n in graph.outputs)
+    return tuple(done[root] for root in roots)
 
 
 def substitute(graph: Graph, replacements: Mapping[Node, Node]) -> Graph:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from graphc.ir.graph import Graph, Node
+from graphc.ir.graph import Builder, Graph, Node
 from graphc.ir.printer import format_op
 from graphc.ops.leaf import Const, Input
-from graphc.passes.engine import containing, splat, with_regions
+from graphc.passes.engine import splat, with_regions
 
 # Not maximum and minimum: which of 0.0 and -0.0 they return depends on the order.
 COMMUTATIVE = frozenset(
@@ -23,7 +23,7 @@ Rank = tuple[bool, int, int]
 def canonicalise(graph: Graph) -> Graph:
     """The graph with constants right and other operands in one order for all uses. Exact."""
     order = list(graph)
-    builder = containing(order)
+    builder = Builder.containing(order)
     done: dict[Node, Node] = {}
     ranks: dict[Node, Rank] = {}
     for node in order:

@@ -7,7 +7,7 @@ node or None. Nodes that a rule makes go through the rules again, so one travers
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -73,7 +73,7 @@ def apply_rules(graph: Graph, rules: Rules) -> Graph:
     order = list(graph)
     if not any(node.op.name in rules or region_fields(type(node.op)) for node in order):
         return graph
-    maker = Maker(rules, containing(order))
+    maker = Maker(rules, Builder.containing(order))
     users: dict[Node, int] = {}
     for node in order:
         for arg in node.args:
@@ -103,14 +103,6 @@ def _rebuilt(maker: Maker, node: Node, done: Mapping[Node, Node], rules: Rules) 
     if op is node.op and all(a is b for a, b in zip(args, node.args, strict=True)):
         return node
     return maker.builder.add(op, *args, source=node.source)
-
-
-def containing(nodes: Iterable[Node]) -> Builder:
-    """A builder that knows these nodes, so that what stays the same stays the same object."""
-    builder = Builder()
-    for node in nodes:
-        builder.know(node)
-    return builder
 
 
 @cache

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from graphc.autodiff.reverse import gradient
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Builder, Graph
 from graphc.ir.interpret import interpret
 from graphc.ir.parser import parse_graph
 from graphc.ir.rewrite import inline
 from graphc.ir.verify import verify
 from graphc.ops.reduce import Sum
-from graphc.passes.engine import containing
 from graphc.passes.pipeline import optimise
 from graphc.passes.stabilise import stabilise
 from tests.laws.random_programs import Program, programs, random_program, seeded
@@ -92,7 +91,7 @@ def total(graph: Graph) -> Graph:
     """The sum of all floating outputs."""
     from graphc.ops.elementwise.arithmetic import Add
 
-    builder = containing(graph)
+    builder = Builder.containing(graph)
     parts = [
         builder.add(Sum(tuple(range(n.array_type.ndim))), n)
         for n in inline(builder, graph, graph.inputs)

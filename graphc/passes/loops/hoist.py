@@ -9,6 +9,7 @@ from graphc.control.capture import with_inputs
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
 from graphc.ir.graph import Builder, Graph, Item, Node
+from graphc.ir.rewrite import rebuilt
 from graphc.ir.types import TupleType
 from graphc.ops import leaf
 from graphc.ops.base import AbstractElementwise, AbstractReduction
@@ -106,10 +107,7 @@ def _cost(node: Node) -> float:
 def _outside(site: Site, body: Graph, moved: Sequence[Node]) -> list[Node]:
     """The moved values computed from the operands of the loop."""
     done: dict[Node, Node] = dict(zip(body.inputs, site.args, strict=False))
-    for node in Graph((), tuple(moved)):
-        if node not in done:
-            done[node] = site.builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return [done[node] for node in moved]
+    return list(rebuilt(site.builder, moved, done))
 
 
 def _with_values(body: Graph, captured: int, moved: Sequence[Node]) -> Graph:
@@ -120,7 +118,4 @@ def _with_values(body: Graph, captured: int, moved: Sequence[Node]) -> Graph:
     for node in (*body.inputs[:captured], *moved, *body.inputs[captured:]):
         done[node] = builder.add(leaf.Input(len(inputs), node.array_type))
         inputs.append(done[node])
-    for node in Graph((), body.outputs):
-        if node not in done:
-            done[node] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return Graph(tuple(inputs), tuple(done[n] for n in body.outputs))
+    return Graph(tuple(inputs), rebuilt(builder, body.outputs, done))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.control.regions import containing
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
 from graphc.ir.graph import Builder, Graph, Item, Node, topological
@@ -45,7 +44,7 @@ def merge_loops(graph: Graph) -> Graph:
 
 
 def _in_regions(graph: Graph) -> Graph:
-    builder = containing(graph)
+    builder = Builder.containing(graph)
     done: dict[Node, Node] = {}
     for node in graph:
         op = with_regions(node.op, merge_loops)
@@ -147,4 +146,4 @@ def _inlined(small: Graph, large: Graph, places: Sequence[int | None]) -> tuple[
     if any(place is None for place in places):
         return None
     args = tuple(large.inputs[place] for place in places if place is not None)
-    return inline(containing(large), small, args)
+    return inline(Builder.containing(large), small, args)

@@ -14,11 +14,10 @@ from graphc.batching.batch import batch_graph
 from graphc.control.scan import Scan
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Builder, Graph, Node, users_of
-from graphc.ir.rewrite import inline
+from graphc.ir.rewrite import inline, rebuilt
 from graphc.ops.contract import Contract
 from graphc.ops.elementwise.arithmetic import Add
 from graphc.ops.leaf import Input
-from graphc.passes.engine import containing
 from graphc.passes.loops.traversal import Site, change_regions, inputs_of, restricted
 
 FEW_ROWS = 32  # a product of more rows fills the registers by itself
@@ -66,7 +65,7 @@ def _accumulated(site: Site, op: Scan) -> Mapping[int, Node] | None:
     operands = list(dict.fromkeys(a for term in found.terms for a in term.args))
     walked = {n: i for i, n in enumerate(op.body.inputs) if i >= first + op.carried}
     stacks = [n for n in operands if n not in walked]
-    builder, outputs = containing(op.body), list(op.body.outputs)
+    builder, outputs = Builder.containing(op.body), list(op.body.outputs)
     total = op.body.inputs[first + found.carry]
     for node in found.rest:
         total = builder.add(Add(), total, node)
@@ -145,10 +144,7 @@ def _of_elements(site: Site, op: Scan) -> Mapping[int, Node] | None:
     inputs = [builder.add(Input(i, n.array_type)) for i, n in enumerate(op.body.inputs)]
     extra = [builder.add(Input(len(inputs) + i, n.array_type)) for i, n in enumerate(chosen)]
     done = dict(zip([*op.body.inputs, *chosen], [*inputs, *extra], strict=True))
-    for node in op.body:
-        if node not in done:
-            done[node] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    body = Graph((*inputs, *extra), tuple(done[n] for n in op.body.outputs))
+    body = Graph((*inputs, *extra), rebuilt(builder, op.body.outputs, done))
     return dict(enumerate(site.results(replace(op, body=body), [*site.args, *values])))
 
 

@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from graphc.control.regions import AbstractControl
 from graphc.ir.graph import Builder, Graph, Item, Node
+from graphc.ir.rewrite import rebuilt
 from graphc.ops.leaf import Input
-from graphc.passes.engine import containing, with_regions
+from graphc.passes.engine import with_regions
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def change_regions(graph: Graph, change: Change) -> Graph:
     for node in order:
         if isinstance(node.op, Item):
             used.setdefault(node.args[0], set()).add(node.op.index)
-    builder = containing(order)
+    builder = Builder.containing(order)
     done: dict[Node, Node] = {}
     replaced: dict[Node, Mapping[int, Node]] = {}
     for node in order:
@@ -73,12 +74,8 @@ def restricted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> G
     done: dict[Node, Node] = {}
     for position, i in enumerate(inputs):
         done[graph.inputs[i]] = builder.add(Input(position, graph.inputs[i].array_type))
-    kept = Graph(graph.inputs, tuple(graph.outputs[i] for i in outputs))
-    new_inputs = tuple(done[graph.inputs[i]] for i in inputs)
-    for node in kept:
-        if node not in done and not isinstance(node.op, Input):
-            done[node] = builder.add(node.op, *(done[a] for a in node.args), source=node.source)
-    return Graph(new_inputs, tuple(done[n] for n in kept.outputs))
+    new_inputs = tuple(done.values())
+    return Graph(new_inputs, rebuilt(builder, [graph.outputs[i] for i in outputs], done))
 
 
 def inputs_of(graph: Graph, outputs: Sequence[int]) -> set[int]:
