@@ -97,10 +97,10 @@ def contributions(node: Node, g: Any, y: Any, args: Sequence[Any]) -> tuple[Any,
     """What the rule of `node` sends to its operands, given the cotangent of its result."""
     try:
         return node.op.vjp(g, y, *args)
-    except NotImplementedError:
+    except NotImplementedError as error:
         what = f"{node.op.name} has no rule for derivatives"
         remedy = "Give the function around it one with graphc.custom_vjp, or use graphc.stop_gradient."
-        raise DifferentiationError(located(what, node.source, remedy)) from None
+        raise DifferentiationError(located(what, node.source, remedy)) from error
 
 
 def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node], known: Sequence[Node]) -> set[Node]:
