@@ -150,7 +150,9 @@ def _casadi(
     def form() -> Call:
         import casadi
 
-        symbols = [casadi.SX.sym(f"x{i}", *np.shape(a)) for i, a in enumerate(args)]
+        # Loops need expressions of matrices; everything else is faster written out number by number.
+        kind = casadi.MX if getattr(derive, "has_loops", False) else casadi.SX
+        symbols = [kind.sym(f"x{i}", *np.shape(a)) for i, a in enumerate(args)]
         return compiled_c(symbols, derive(casadi, symbols), args, copies=copies)
 
     return form
@@ -258,6 +260,7 @@ def derivative_workloads() -> list[Workload]:
                 "graphc": lambda m, f: m.compile(_rollout(m.scan, f)),
                 "jax": lambda m, f: _rollout(m.lax.scan, f),
                 "torch": lambda m, f: _rollout(_python_scan, f),
+                "casadi": _with_loops(lambda c, s: [_casadi_rollout(c, *s)]),
             },
         ),
         (
@@ -267,6 +270,7 @@ def derivative_workloads() -> list[Workload]:
                 "graphc": lambda m, f: m.grad(_rollout(m.scan, f), **argnums),
                 "jax": lambda m, f: m.grad(_rollout(m.lax.scan, f), **argnums),
                 "torch": lambda m, f: m.grad(_rollout(_python_scan, f), **argnums),
+                "casadi": _with_loops(lambda c, s: [c.gradient(_casadi_rollout(c, *s), v) for v in s]),
             },
         ),
     ]
@@ -292,6 +296,22 @@ def _python_scan(f: Any, carry: Any, xs: Any) -> tuple[Any, None]:
     for x in xs:
         carry, _ = f(carry, x)
     return carry, None
+
+
+def _with_loops(derive: Derive) -> Derive:
+    """Marks a derivation that uses CasADi's loops."""
+    derive.has_loops = True  # type: ignore[attr-defined]
+    return derive
+
+
+def _casadi_rollout(c: Any, x: Any, us: Any, p: Any) -> Any:
+    """The cost of the last state, by CasADi's `mapaccum`."""
+    shapes = (4, 2, 4)
+    symbols = [c.SX.sym(name, n) for name, n in zip("xup", shapes, strict=True)]
+    step = c.Function("step", symbols, [_casadi_step(c, *symbols)])
+    count = us.shape[0]
+    states = step.mapaccum(count)(x, us.T, c.repmat(p, 1, count))
+    return c.sumsqr(states[:, -1])
 
 
 def _casadi_step(c: Any, x: Any, u: Any, p: Any) -> Any:
