@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.emit import Target
 from graphc.backends.cpu.jit import Loaded, object_code
 from graphc.backends.cpu.program import emit_program
+from graphc.backends.cpu.target import Target
 from graphc.ir.dims import Dim, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.interpret import bind_sizes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
-from graphc.backends.cpu.jit import Loaded, host_has
+from graphc.backends.cpu.jit import Loaded
 from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
@@ -27,7 +27,7 @@ from graphc.runtime.layout import layout_key
 from graphc.runtime.pool import get_num_threads, install
 
 if TYPE_CHECKING:
-    from graphc.backends.cpu.emit import Target
+    from graphc.backends.cpu.target import Target
     from graphc.lower.program import LoweredProgram
     from graphc.runtime.profile import Profile
     from graphc.runtime.roofline import Cost
@@ -175,11 +175,9 @@ def _emitted(program: Program, plan: LoweredProgram) -> str:
 
 def _target(program: Program) -> Target:
     """The vector registers of this processor, and the threads the program may use."""
-    from graphc.backends.cpu.emit import Target
+    from graphc.backends.cpu.target import native_target
 
-    threads = program.options.threads or get_num_threads()
-    wide = host_has("avx512f")
-    return Target(64 if wide else 32 if host_has("avx2") else 16, threads, fast_ldexp=wide)
+    return native_target(program.options.threads or get_num_threads())
 
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:

@@ -17,7 +17,7 @@ from graphc.runtime.pool import install
 from graphc.runtime.roofline import Cost, aligned, seconds_text
 
 if TYPE_CHECKING:
-    from graphc.backends.cpu.emit import Target
+    from graphc.backends.cpu.target import Target
     from graphc.lower.program import LoweredProgram
 
 LINE = 64

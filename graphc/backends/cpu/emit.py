@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -14,19 +13,9 @@ from graphc.backends.cpu.llvm import I64, PTR, Code, i64, lanes_of, value_type
 from graphc.backends.cpu.parallel import emit_parallel
 from graphc.backends.cpu.product import emit_product
 from graphc.backends.cpu.scalars import emit_op
+from graphc.backends.cpu.target import Target
 from graphc.lower import kernel_ir as k
 from graphc.lower.schedule import identity_of
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the code is for: bytes of a vector register, threads a kernel may use, and whether the processor
-    scales by powers of two in one instruction (AVX-512)."""
-
-    vector_bytes: int = 64
-    threads: int = 1
-    fast_ldexp: bool = False
-
 
 UNROLLED = 8  # iterations of a loop inside lanes that are laid out flat
 

@@ -6,6 +6,8 @@ import functools
 
 import llvmlite.binding as llvm
 
+from graphc.backends.cpu.target import Machine
+
 
 def host_has(feature: str) -> bool:
     """Whether the processor that runs this process has a feature, by LLVM's name for it."""
@@ -76,4 +78,18 @@ def _fresh_target() -> llvm.TargetMachine:
         features=llvm.get_host_cpu_features().flatten(),
         opt=1,
         jit=True,
+    )
+
+
+@functools.cache
+def target_machine(machine: Machine) -> llvm.TargetMachine:
+    """A target machine that makes position-independent object files for `machine`."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm.Target.from_triple(machine.triple).create_target_machine(
+        cpu=machine.cpu,
+        features=machine.features,
+        opt=1,
+        reloc="static" if machine.architecture == "wasm32" else "pic",
+        abiname=machine.abi,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.backends.cpu.emit import KernelEmitter, Target, kernel_function
+from graphc.backends.cpu.emit import KernelEmitter, kernel_function
 from graphc.backends.cpu.frame import Frame
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, declare_fast_ldexp, i64
+from graphc.backends.cpu.target import Target
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.printer import format_kernel

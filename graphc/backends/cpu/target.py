@@ -1,0 +1,119 @@
+"""Processors that code is made for: their vector registers, and the names LLVM knows them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from graphc.errors import ArgumentError
+
+LINUX_X86, LINUX_ARM, LINUX_RISCV = (f"{a}-unknown-linux-gnu" for a in ("x86_64", "aarch64", "riscv64"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What decides which instructions are emitted, and how many threads may share a kernel."""
+
+    vector_bytes: int = 64
+    threads: int = 1
+    fast_ldexp: bool = False  # one instruction scales by powers of two (AVX-512)
+    fma: bool = True  # one instruction multiplies and adds
+    masks: bool = True  # vector loads and stores take a mask
+    registers: int = 32  # vector registers
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A processor, or a level of instructions that many processors have.
+
+    `needs` are the features, by LLVM's names, that a program must find at run time before it uses code for
+    this machine; `abi` is how arguments are passed, where a processor knows several ways.
+    """
+
+    name: str
+    triple: str
+    cpu: str
+    features: str
+    target: Target
+    needs: tuple[str, ...] = ()
+    abi: str = ""
+
+    @property
+    def architecture(self) -> str:
+        """x86_64, aarch64, riscv64 or wasm32."""
+        return self.triple.partition("-")[0]
+
+
+_V2 = ("cx16", "sahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2")
+_V3 = (*_V2, "avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
+_V4 = (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+
+_MACHINES: Final = (
+    Machine("x86-64", LINUX_X86, "x86-64", "", Target(vector_bytes=16, fma=False, masks=False, registers=16)),
+    Machine("x86-64-v3", LINUX_X86, "x86-64-v3", "", Target(vector_bytes=32, registers=16), _V3),
+    Machine("x86-64-v4", LINUX_X86, "x86-64-v4", "", Target(vector_bytes=64, fast_ldexp=True), _V4),
+    Machine("aarch64", LINUX_ARM, "generic", "", Target(vector_bytes=16, masks=False)),
+    Machine("aarch64-sve", LINUX_ARM, "generic", "+sve", Target(vector_bytes=32), ("sve",)),
+    Machine(
+        "riscv64",
+        LINUX_RISCV,
+        "generic-rv64",
+        "+m,+a,+f,+d,+c",
+        Target(vector_bytes=16, masks=False),
+        abi="lp64d",
+    ),
+    Machine(
+        "riscv64-v",
+        LINUX_RISCV,
+        "generic-rv64",
+        "+m,+a,+f,+d,+c,+v",
+        Target(vector_bytes=16),
+        ("v",),
+        abi="lp64d",
+    ),
+    Machine(
+        "wasm32",
+        "wasm32-unknown-unknown",
+        "generic",
+        "+simd128,+bulk-memory",
+        Target(vector_bytes=16, fma=False, masks=False, registers=16),
+    ),
+)
+MACHINES: Final = {machine.name: machine for machine in _MACHINES}
+
+
+def machine_named(name: str) -> Machine:
+    """The machine called `name`; "native" is the one that runs this process."""
+    if name == "native":
+        return native()
+    if name not in MACHINES:
+        raise ArgumentError(f"there is no target {name!r}; choose from native, {', '.join(MACHINES)}")
+    return MACHINES[name]
+
+
+def native() -> Machine:
+    """The processor that runs this process, with all that it has."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    needs = tuple(sorted(name for name, present in features.items() if present))
+    return Machine(
+        "native",
+        llvm.get_process_triple(),
+        llvm.get_host_cpu_name(),
+        features.flatten(),
+        native_target(),
+        needs,
+    )
+
+
+def native_target(threads: int = 1) -> Target:
+    """The vector registers of the processor that runs this process."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f", False):
+        return Target(64, threads, fast_ldexp=True)
+    if features.get("avx2", False) and features.get("fma", False):
+        return Target(32, threads, registers=16)
+    return Target(16, threads, fma=bool(features.get("fma", False)), masks=False, registers=16)
