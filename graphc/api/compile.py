@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from graphc.api.call import Form, Parameters, flatten_call, leaf_names, parameters_of
 from graphc.api.dynamic import LeadingSizes, declared
-from graphc.api.record import STABLE
+from graphc.api.record import STABLE, Recorded
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
-from graphc.backends.base import Entry, Options
+from graphc.backends.base import Entry, Options, Program
 from graphc.errors import ArgumentError, GraphcError
 from graphc.runtime.registry import default_backend, get_backend
 from graphc.trace import tree
@@ -161,6 +161,12 @@ class Compiled:
 
     def build(self, form: Form) -> Specialisation:
         """The program for a form of call, traced and built anew."""
+        recorded, program = self.record(form)
+        backend = get_backend(self.settings.backend)
+        return specialise(program, backend.build(program), recorded, form, self.settings.check_finite)
+
+    def record(self, form: Form) -> tuple[Recorded, Program]:
+        """The function traced for a form of call, and what a backend gets of it."""
         settings = self.settings
         names = leaf_names(self.parameters, form)
         token = STABLE.set(settings.options.stable)
@@ -170,17 +176,22 @@ class Compiled:
             STABLE.reset(token)
         # Donated memory is overwritten, but finding where a NaN came from needs the arguments again.
         donated = frozenset(() if settings.check_finite else settings.donate)
-        program = make_program(self.__name__, recorded, form, names, donated, settings.options)
-        backend = get_backend(settings.backend)
-        return specialise(program, backend.build(program), recorded, form, settings.check_finite)
+        return recorded, make_program(self.__name__, recorded, form, names, donated, settings.options)
+
+    def described(self, *args: Any, **kwargs: Any) -> Form:
+        """The form of a call with these arguments; a string such as "f32[N, 784]" stands for its type."""
+        from graphc.api.lowered import with_types
+
+        _, form = flatten_call(self.parameters, self.__name__, (*self.bound, *args), kwargs)
+        return with_types(form)
 
     # ---- looking inside
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments, or for types such as "f32[N, 784]", to look at."""
-        from graphc.api.lowered import lower
+        from graphc.api.lowered import Lowered
 
-        return lower(self, args, kwargs)
+        return Lowered(self.build(self.described(*args, **kwargs)))
 
     def profile(self, *args: Any, rounds: int = 30, **kwargs: Any) -> Any:
         """Measured time per kernel beside its roofline time, for these arguments; prints as a table.

@@ -5,18 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphc.api.arguments import Described, Static, leaf_of
-from graphc.api.call import flatten_call
+from graphc.api.call import Form
 from graphc.api.specialise import Specialisation
 from graphc.errors import ParseError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType, parse_type
-
-if TYPE_CHECKING:
-    from graphc.api.compile import Compiled
-
 
 # Text that is meant as a type, well-formed or not.
 _LIKE_A_TYPE = re.compile(r"\s*(bool|[iuf]\d+|float\d+|u?int\d+)\s*\[")
@@ -61,11 +57,9 @@ class Lowered:
         return f"<lowered {self.specialisation.program.name}>"
 
 
-def lower(compiled: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Lowered:
-    """The program of `compiled` for these arguments; a string such as "f32[N, 784]" stands for its type."""
-    _, form = flatten_call(compiled.parameters, compiled.__name__, (*compiled.bound, *args), kwargs)
-    described = tuple(_from_text(d) for d in form.described)
-    return Lowered(compiled.build(dataclasses.replace(form, described=described)))
+def with_types(form: Form) -> Form:
+    """`form` with traced arrays in place of the texts that are types."""
+    return dataclasses.replace(form, described=tuple(_from_text(d) for d in form.described))
 
 
 def _from_text(described: Described) -> Described:

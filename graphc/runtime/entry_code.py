@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from llvmlite import ir
 
+from graphc.backends.cpu.checked_sizes import CheckedSizes
 from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, i64
-from graphc.ir.dims import Atom, Dim, Monomial, SymbolicDim
+from graphc.ir.dims import Dim
 from graphc.runtime.layout import LAYOUT
 from graphc.runtime.table import FUNCTIONS
 
@@ -36,8 +37,7 @@ class EntryCode:
         self.for_each([(i,) for i in range(owned)], lambda i: self.code.store(NULL, self.word(self.owned, i)))
         self._owned_count = owned
         self._slots = slots
-        self._sizes: dict[str, ir.Value] = {}
-        self._evaluated: dict[Dim, ir.Value] = {}
+        self._sizes = CheckedSizes(self.b, self.guard)
         first = self.field(self.self, LAYOUT.tuple_items, PTR)
         self._table = self.code.at(first, I8, LAYOUT.bytes_data)
 
@@ -151,53 +151,14 @@ class EntryCode:
     # ---- sizes
 
     def bind(self, symbol: str, value: ir.Value) -> None:
-        self._sizes[symbol] = value
+        self._sizes.bound[symbol] = value
 
     def is_bound(self, symbol: str) -> bool:
-        return symbol in self._sizes
+        return symbol in self._sizes.bound
 
     def size(self, symbol: str) -> ir.Value:
-        return self._sizes[symbol]
+        return self._sizes.bound[symbol]
 
     def evaluate(self, dim: Dim) -> ir.Value:
-        """`dim` for the bound sizes; a value beyond 64 bits counts as a miss.
-
-        Evaluated once, on the main path, so that later uses cannot miss any more.
-        """
-        if isinstance(dim, int):
-            return i64(dim)
-        if dim not in self._evaluated:
-            self._evaluated[dim] = self._polynomial(dim)
-        return self._evaluated[dim]
-
-    def _polynomial(self, dim: SymbolicDim) -> ir.Value:
-        total: ir.Value | None = None
-        for monomial, coefficient in dim.terms:
-            term = self._monomial(monomial, coefficient)
-            total = term if total is None else self._exactly(self.b.sadd_with_overflow(total, term))
-        return total if total is not None else i64(0)
-
-    def _monomial(self, monomial: Monomial, coefficient: int) -> ir.Value:
-        factors = [self._atom(atom) for atom, power in monomial for _ in range(power)]
-        if coefficient != 1 or not factors:
-            factors.append(i64(coefficient))
-        product = factors[0]
-        for factor in factors[1:]:
-            product = self._exactly(self.b.smul_with_overflow(product, factor))
-        return product
-
-    def _atom(self, atom: Atom) -> ir.Value:
-        if isinstance(atom, str):
-            return self._sizes[atom]
-        numerator, denominator = self.evaluate(atom.numerator), self.evaluate(atom.denominator)
-        self.guard(self.b.icmp_signed(">", denominator, i64(0)))
-        rest = self.b.srem(numerator, denominator)
-        negative = self.b.icmp_signed("<", rest, i64(0))
-        if atom.remainder:
-            return self.b.select(negative, self.b.add(rest, denominator), rest)
-        quotient = self.b.sdiv(numerator, denominator)
-        return self.b.select(negative, self.b.sub(quotient, i64(1)), quotient)
-
-    def _exactly(self, result: ir.Value) -> ir.Value:
-        self.guard(self.b.not_(self.b.extract_value(result, 1)))
-        return self.b.extract_value(result, 0)
+        """`dim` for the bound sizes; a value beyond 64 bits counts as a miss."""
+        return self._sizes.evaluate(dim)
