@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from graphc.version import VERSION
+
 if TYPE_CHECKING:
+    from graphc.aot.export import export as export
     from graphc.api.checkpoint import checkpoint as checkpoint
     from graphc.api.compile import Compiled as Compiled
     from graphc.api.compile import compile as compile
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from graphc.symbols.from_sympy import from_sympy as from_sympy
     from graphc.symbols.to_sympy import to_sympy as to_sympy
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 # Public name -> the module that defines it, imported on first use: `import graphc` costs nothing.
 _PUBLIC = {
@@ -51,6 +54,7 @@ _PUBLIC = {
     "custom_vjp": "graphc.api.custom",
     "cond": "graphc.api.control_flow.branches",
     "elementwise": "graphc.symbols.elementwise",
+    "export": "graphc.aot.export",
     "fixed_point": "graphc.api.implicit",
     "fori_loop": "graphc.api.control_flow.loops",
     "from_sympy": "graphc.symbols.from_sympy",

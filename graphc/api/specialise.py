@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -111,7 +111,8 @@ def make_program(
         Argument(n, leaf.kind, leaf.type, leaf.kind == "array" and tree.root_of(n) in donated)
         for n, leaf in zip(names, form.leaves, strict=True)
     )
-    results = _results(traced, arguments)
+    given_up = [tree.root_of(n) in donated for n in names]
+    results = _results(traced, arguments, _partners(recorded, form, given_up))
     written = tuple(n for n, r in zip(traced.graph.outputs, results, strict=True) if r.is_written)
     graph = Graph(traced.graph.inputs, written, traced.graph.names)
     captured = tuple(regular(array) for array in traced.captured)
@@ -160,7 +161,36 @@ def _nesting(structure: tree.Structure, positions: Iterator[int]) -> Structure |
     )
 
 
-def _results(traced: Traced, arguments: Sequence[Argument]) -> tuple[Result, ...]:
+def _partners(recorded: Recorded, form: Form, donated: Sequence[bool]) -> dict[int, int]:
+    """For results that are built like a donated argument, leaf by leaf the argument to be updated."""
+    if recorded.statics or len(form.leaves) < len(form.described):
+        return {}
+    args, kwargs = form.structure.children()
+    free = list(_slices((*args.children(), *kwargs.children())))
+    whole = recorded.structure
+    partners: dict[int, int] = {}
+    for structure, outputs in _slices((whole,) if whole.is_leaf() else whole.children()):
+        types = [recorded.traced.results[i].type for i in outputs]
+        for candidate in free:
+            fits = all(donated[i] for i in candidate[1]) and candidate[0] == structure
+            if fits and [form.leaves[i].type for i in candidate[1]] == types:
+                partners |= dict(zip(outputs, candidate[1], strict=True))
+                free.remove(candidate)
+                break
+    return partners
+
+
+def _slices(structures: Sequence[tree.Structure]) -> Iterator[tuple[tree.Structure, range]]:
+    """Each structure with the positions of its leaves among those of all."""
+    start = 0
+    for structure in structures:
+        yield structure, range(start, start + structure.num_leaves)
+        start += structure.num_leaves
+
+
+def _results(
+    traced: Traced, arguments: Sequence[Argument], partners: Mapping[int, int]
+) -> tuple[Result, ...]:
     """How each output comes back: a new object, an argument itself, or a donated argument updated."""
     inputs = {node: i for i, node in enumerate(traced.graph.inputs[: len(arguments)])}
     results: list[Result] = []
@@ -171,11 +201,16 @@ def _results(traced: Traced, arguments: Sequence[Argument]) -> tuple[Result, ...
         results.append(Result("argument" if same else kind, abstract.type, position if same else None))
     returned = {r.argument for r in results}
     free = [i for i, a in enumerate(arguments) if a.donated and i not in returned]
-    for index, result in enumerate(results):
-        target = next((i for i in free if arguments[i].type == result.type), None)
+    first = [i for i in range(len(results)) if i in partners]
+    for index in [*first, *(i for i in range(len(results)) if i not in partners)]:
+        result = results[index]
+        fitting = [i for i in free if arguments[i].type == result.type]
+        target = partners[index] if partners.get(index) in fitting else next(iter(fitting), None)
         if result.kind == "array" and target is not None:
             free.remove(target)
             results[index] = Result("updated argument", result.type, target)
+        elif result.is_written and index in partners and arguments[partners[index]].kind != "array":
+            results[index] = Result(result.kind, result.type, follows=partners[index])
     return tuple(results)
 
 

@@ -42,11 +42,13 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One flat result. `argument` is the position of the argument that an alias returns."""
+    """One flat result. `argument` is the position of the argument that an alias returns; `follows` that of
+    the number whose next value this is, in a donated tree: numbers cannot be updated in Python."""
 
     kind: ResultKind
     type: ArrayType
     argument: int | None = None
+    follows: int | None = None
 
     @property
     def is_written(self) -> bool:

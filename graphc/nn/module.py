@@ -26,6 +26,8 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls) and "__call__" not in vars(cls):
+            cls.__call__ = cls.forward  # type: ignore[method-assign]  # its parameters have names
         tree.register(cls, _take_apart, lambda rest, children: _put_together(cls, rest, children))
 
     def forward(self, *args: Any) -> Any:

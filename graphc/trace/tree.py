@@ -94,6 +94,8 @@ def show(structure: Structure) -> str:
 
 def root_of(name: str) -> str:
     """The parameter that a leaf called `params['w']` or `model.weight` belongs to."""
+    while name.startswith("getattr("):  # the form of attributes that are no identifiers
+        name = name.removeprefix("getattr(").partition(",")[0]
     return name.partition("[")[0].partition(".")[0]
 
 

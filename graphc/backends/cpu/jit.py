@@ -91,5 +91,6 @@ def target_machine(machine: Machine) -> llvm.TargetMachine:
         features=machine.features,
         opt=1,
         reloc="static" if machine.architecture == "wasm32" else "pic",
+        codemodel="small",
         abiname=machine.abi,
     )

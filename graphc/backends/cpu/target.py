@@ -37,6 +37,7 @@ class Machine:
     target: Target
     needs: tuple[str, ...] = ()
     abi: str = ""
+    attributes: str = ""  # of every function, beyond processor and features
 
     @property
     def architecture(self) -> str:

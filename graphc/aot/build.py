@@ -1,0 +1,50 @@
+"""What `export` makes: the files of a library, written as wholes, and their sizes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Build:
+    """The files of an exported library. Prints as a table; `notes` say what could not be made here."""
+
+    name: str
+    folder: Path
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, suffix: str) -> Path:
+        """The file with this suffix, such as ".so"."""
+        found = [file for file in self.files if file.suffix == suffix]
+        if not found:
+            made = ", ".join(file.suffix for file in self.files)
+            raise KeyError(f"{self.name} has no {suffix} file; it has {made}")
+        return found[0]
+
+    def __str__(self) -> str:
+        width = max(len(str(file)) for file in self.files)
+        lines = [f"{file!s:{width}}  {file.stat().st_size:>12,} bytes" for file in self.files]
+        return "\n".join([*lines, *self.notes])
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Writes files into a folder, each under its name only when it is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, data in contents.items():
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).chmod(0o755 if name.endswith(".so") else 0o644)
+            Path(temporary).replace(folder / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        written.append(folder / name)
+    return tuple(written)

@@ -1,0 +1,269 @@
+"""`graphc.export`: functions as a C library, with a header, a manifest and a module that loads it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from graphc.aot.archive import archive
+from graphc.aot.build import Build, write_files
+from graphc.aot.captured import names_of
+from graphc.aot.derivatives import derivative_of
+from graphc.aot.describe import Call, Described, describe
+from graphc.aot.entry import Held, Source
+from graphc.aot.header import header_text
+from graphc.aot.interface import Function, Library, exported_symbols
+from graphc.aot.link import linker_for, shared_library
+from graphc.aot.manifest import manifest_text
+from graphc.aot.names import Names, Tags, check_name, identifier
+from graphc.aot.objects import Unit, emit_library
+from graphc.aot.weights import Weights, place_weights
+from graphc.api.call import flatten_call
+from graphc.api.compile import Compiled, compile
+from graphc.backends.cpu.target import Machine, machine_named
+from graphc.backends.lowering import lowered
+from graphc.errors import ArgumentError
+from graphc.lower.program import LoweredProgram
+
+WeightsMode = Literal["embed", "file", "arguments"]
+
+
+def export(
+    function: Any,
+    *types: Any,
+    path: str | Path,
+    name: str | None = None,
+    grad: bool = False,
+    argnums: int | Sequence[int] | None = None,
+    targets: str | Sequence[str] = "native",
+    weights: WeightsMode = "embed",
+    donate: str | Sequence[str] = (),
+    static_argnames: str | Sequence[str] = (),
+    threads: int = 1,
+    shared: bool | None = None,
+) -> Build:
+    """Writes a C library that computes `function`: NAME.so, NAME.a, NAME.o, NAME.h, NAME.json into `path`.
+
+    function: a function, a compiled or transformed one, or a module; or a dict from the ends of names to
+        tuples (function, *types), for several functions in one library.
+    types: the types of its arguments, as text such as "f32[N, 784]", or arguments like those of a call;
+        trees of them for arguments that are trees. Sizes written as names are parameters of the C function.
+    name: what the C functions are called and how their names begin; the function's own name by default.
+    grad: adds NAME_grad, value and gradient of a function with one real scalar result, or else NAME_vjp,
+        the gradient of Σ cotangent · result; with respect to the arguments at `argnums`, by default all
+        real ones.
+    targets: levels of one architecture, of which the library takes the last that the processor has:
+        "native" (this processor), "x86-64", "x86-64-v3", "x86-64-v4"; "aarch64", "aarch64-sve"; "riscv64",
+        "riscv64-v"; "wasm32".
+    weights: where the arrays are that the function closes over, and those of a module: "embed" in the
+        library, in a "file" NAME.safetensors that callers map and pass, or "arguments" of the C function.
+    donate: parameters that the C function overwrites with results of the same type, as in `compile`.
+    threads: how many threads large kernels may use.
+    shared: whether to link the shared library, which takes a C compiler; by default where one is found.
+
+    The library needs libc only, allocates nothing and holds no state that calls could share. The same input
+    gives the same bytes. Raises ArgumentError for options or arguments that do not fit, CompilationError
+    where linking fails, and whatever tracing raises.
+    """
+    entries = _entries(function, types, name, donate, static_argnames)
+    name = name or identifier(entries[0].compiled.__name__)
+    check_name(name)
+    machines = _machines(targets)
+    if weights not in ("embed", "file", "arguments"):
+        raise ArgumentError(f"weights={weights!r}; choose 'embed', 'file' or 'arguments'")
+    pieces = _pieces(name, entries, weights, grad, argnums)
+    placed, units = _assembled(name, pieces, in_file=weights == "file")
+    library = Library(
+        name,
+        tuple(unit.function for unit in units),
+        machines[0].triple,
+        tuple(machine.name for machine in machines),
+        threads,
+        placed.places,
+        len(placed.file) if placed.in_file else None,
+    )
+    code, library = emit_library(library, units, machines, placed)
+    return _written(Path(path), library, code, placed, shared)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One function that the user asked for."""
+
+    ending: str
+    compiled: Compiled
+    types: tuple[Any, ...]
+    results: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One function of the library: recorded and described, and the arrays that are its weights."""
+
+    symbol: str
+    documentation: str
+    call: Call
+    described: Described
+    weights: tuple[Any, ...]
+
+
+def _entries(
+    function: Any,
+    types: tuple[Any, ...],
+    name: str | None,
+    donate: str | Sequence[str],
+    static_argnames: str | Sequence[str],
+) -> list[_Entry]:
+    if not isinstance(function, Mapping):
+        return [_Entry("", _compiled(function, donate, static_argnames), types)]
+    if types or not function or name is None:
+        raise ArgumentError(
+            "several functions are exported as {'step': (step, *types), 'predict': (predict, *types)} "
+            "with a name for the library"
+        )
+    rows = []
+    for ending, row in function.items():
+        if not isinstance(row, tuple) or not row:
+            raise ArgumentError(f"{ending!r} of the exported functions must be a tuple (function, *types)")
+        rows.append(_Entry(f"_{ending}", _compiled(row[0], donate, static_argnames), row[1:]))
+    return rows
+
+
+def _compiled(function: Any, donate: str | Sequence[str], static: str | Sequence[str]) -> Compiled:
+    """The function as `compile` makes it, with these options beside its own."""
+    if isinstance(function, Compiled) and not donate and not static:
+        return function
+    options = {"donate": donate, "static_argnames": static}
+    given = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in options.items()}
+    if not isinstance(function, Compiled):
+        made: Compiled = compile(function, donate=given["donate"], static_argnames=given["static_argnames"])
+        return made
+    own = function.settings
+    settings = replace(
+        own,
+        donate=(*own.donate, *given["donate"]),
+        static_argnames=(*own.static_argnames, *given["static_argnames"]),
+    )
+    return Compiled(function, function.function, function.bound, settings)
+
+
+def _machines(targets: str | Sequence[str]) -> list[Machine]:
+    names = [targets] if isinstance(targets, str) else list(targets)
+    machines = [machine_named(name) for name in names]
+    if not machines:
+        raise ArgumentError("targets=[] names no processor; choose from native, x86-64-v3, …")
+    if len({machine.triple for machine in machines}) > 1:
+        raise ArgumentError(
+            f"targets={names} are of different architectures; a library is for one: export once for each"
+        )
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"targets={names} names a processor twice")
+    # The weakest first: at run time the last that fits is taken.
+    return sorted(machines, key=lambda machine: (len(machine.needs), machine.name == "native"))
+
+
+# ---- functions
+
+
+def _pieces(
+    name: str, entries: Sequence[_Entry], mode: WeightsMode, grad: bool, argnums: int | Sequence[int] | None
+) -> list[_Piece]:
+    """The functions asked for, each followed by its derivative if `grad`."""
+    pieces = []
+    for entry in entries:
+        piece = _piece(f"{name}{entry.ending}", entry, mode)
+        pieces.append(piece)
+        if grad:
+            derived = derivative_of(entry.compiled, piece.call.form, piece.call.recorded, argnums)
+            further = _Entry(
+                entry.ending, derived.function, (*entry.types, *derived.further), derived.results
+            )
+            pieces.append(_piece(f"{name}{entry.ending}{derived.suffix}", further, mode))
+    return pieces
+
+
+def _piece(symbol: str, entry: _Entry, mode: WeightsMode) -> _Piece:
+    compiled = entry.compiled
+    form = compiled.described(*entry.types)
+    recorded, program = compiled.record(form)
+    captured = names_of(recorded.traced.captured, compiled.function)
+    call = Call(
+        program,
+        recorded,
+        form,
+        compiled.parameters,
+        len(compiled.bound),
+        captured,
+        mode == "arguments",
+        entry.results,
+    )
+    bound, _ = flatten_call(compiled.parameters, compiled.__name__, compiled.bound, {})
+    arrays = [] if mode == "arguments" else [*bound, *program.captured]
+    return _Piece(symbol, inspect.getdoc(compiled) or "", call, describe(call), tuple(arrays))
+
+
+def _assembled(library: str, pieces: Sequence[_Piece], *, in_file: bool) -> tuple[Weights, list[Unit]]:
+    """The weights of all functions, each array once, and the functions with their kernels."""
+    names = Names()
+    keys: dict[int, str] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for piece in pieces:
+        for name, value in zip(piece.described.weights, piece.weights, strict=True):
+            if id(value) not in keys:
+                keys[id(value)] = names.new_key(name)
+                arrays[keys[id(value)]] = np.asarray(value)
+    placed = place_weights(arrays, in_file=in_file)
+    offsets = {place.name: place.offset for place in placed.places}
+    tags = Tags(library)
+    units = []
+    for piece in pieces:
+        held = iter(Held(offsets[keys[id(value)]]) for value in piece.weights)
+        plan = lowered(piece.call.program)
+        inputs: list[Source] = [next(held) if n is None else n for n in piece.described.inputs]
+        inputs += [constant.value for constant in plan.constants]
+        units.append(Unit(_function(piece, plan, tags), plan, tuple(inputs), piece.described.outputs))
+    return placed, units
+
+
+def _function(piece: _Piece, plan: LoweredProgram, tags: Tags) -> Function:
+    described, program = piece.described, piece.call.program
+    return Function(
+        piece.symbol,
+        piece.documentation.partition("\n")[0],
+        program.traced.symbols,
+        described.size_names,
+        tags.tagged(piece.symbol, described.parameters),
+        described.arguments,
+        described.results,
+        plan.arena.size,
+        tuple((check.exception, check.message) for check in plan.checks),
+    )
+
+
+# ---- files
+
+
+def _written(folder: Path, library: Library, code: bytes, weights: Weights, shared: bool | None) -> Build:
+    """Writes the files of a library."""
+    name, architecture = library.name, library.triple.partition("-")[0]
+    exports = exported_symbols(library)
+    contents = {
+        f"{name}.h": header_text(library).encode(),
+        f"{name}.o": code,
+        f"{name}.a": archive(name, code, exports),
+    }
+    notes: tuple[str, ...] = ()
+    suffix = "wasm" if architecture == "wasm32" else "so"
+    if shared or (shared is None and linker_for(architecture) is not None):
+        contents[f"{name}.{suffix}"] = shared_library(name, code, architecture, exports)
+    elif shared is None:
+        notes = (f"no linker for {architecture} was found here: {name}.{suffix} was not made",)
+    if weights.in_file:
+        contents[f"{name}.safetensors"] = weights.file
+    contents[f"{name}.json"] = manifest_text(library, contents).encode()
+    return Build(name, folder, write_files(folder, contents), notes)

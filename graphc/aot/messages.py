@@ -1,0 +1,44 @@
+"""Texts inside a library: what each status means, and the digest of the interface it was built with."""
+
+from __future__ import annotations
+
+import hashlib
+
+from llvmlite import ir
+
+from graphc.aot.entry import constant_bytes
+from graphc.aot.interface import FIRST_CHECK, STATUSES, Function
+from graphc.backends.cpu.llvm import I8, I32, PTR, Code
+
+_UNKNOWN = "no status of this function"
+
+
+def emit_message(module: ir.Module, function: Function) -> None:
+    """Defines `const char *SYMBOL_message(int status)`."""
+    code = Code(module, f"{function.symbol}_message", [I32], result=PTR)
+    result = _text(module, _UNKNOWN)
+    for status, text in status_texts(function):
+        same = code.b.icmp_signed("==", code.args[0], ir.Constant(I32, status))
+        result = code.b.select(same, _text(module, text), result)
+    code.b.ret(result)
+
+
+def status_texts(function: Function) -> list[tuple[int, str]]:
+    """Every status with its meaning."""
+    own = [f"{exception}: {message}" for exception, message in function.errors]
+    return [*enumerate(text for _, text in STATUSES), *enumerate(own, FIRST_CHECK)]
+
+
+def emit_digest(module: ir.Module, name: str, digest: str) -> None:
+    """Defines `const char NAME_interface[]`: by it a loader knows that library and manifest fit."""
+    data = digest.encode() + b"\0"
+    type_ = ir.ArrayType(I8, len(data))
+    variable = ir.GlobalVariable(module, type_, f"{name}_interface")
+    variable.initializer = ir.Constant(type_, bytearray(data))
+    variable.global_constant = True
+
+
+def _text(module: ir.Module, text: str) -> ir.Value:
+    name = f"graphc.text.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    found = module.globals.get(name)
+    return found if found is not None else constant_bytes(module, name, text.encode() + b"\0", align=1)
