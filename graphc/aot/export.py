@@ -29,6 +29,7 @@ from graphc.backends.cpu.target import Machine, machine_named
 from graphc.backends.lowering import lowered
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
+from graphc.runtime.processors import MOST_THREADS
 
 WeightsMode = Literal["embed", "file", "arguments"]
 
@@ -63,7 +64,7 @@ def export(
     weights: where the arrays are that the function closes over, and those of a module: "embed" in the
         library, in a "file" NAME.safetensors that callers map and pass, or "arguments" of the C function.
     donate: parameters that the C function overwrites with results of the same type, as in `compile`.
-    threads: how many threads large kernels may use.
+    threads: how many threads large kernels may use; the library then needs Linux and pthreads.
     shared: whether to link the shared library, which takes a C compiler; by default where one is found.
 
     The library needs libc only, allocates nothing and holds no state that calls could share. The same input
@@ -76,6 +77,10 @@ def export(
     machines = _machines(targets)
     if weights not in ("embed", "file", "arguments"):
         raise ArgumentError(f"weights={weights!r}; choose 'embed', 'file' or 'arguments'")
+    if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+        raise ArgumentError(f"threads={threads!r}; choose a number from 1 to {MOST_THREADS}")
+    if threads > 1 and machines[0].architecture == "wasm32":
+        raise ArgumentError("a WebAssembly module has one thread: leave threads out")
     pieces = _pieces(name, entries, weights, grad, argnums)
     placed, units = _assembled(name, pieces, in_file=weights == "file")
     library = Library(
@@ -260,7 +265,8 @@ def _written(folder: Path, library: Library, code: bytes, weights: Weights, shar
     notes: tuple[str, ...] = ()
     suffix = "wasm" if architecture == "wasm32" else "so"
     if shared or (shared is None and linker_for(architecture) is not None):
-        contents[f"{name}.{suffix}"] = shared_library(name, code, architecture, exports)
+        linked = shared_library(name, code, architecture, exports, threads=library.threads > 1)
+        contents[f"{name}.{suffix}"] = linked
     elif shared is None:
         notes = (f"no linker for {architecture} was found here: {name}.{suffix} was not made",)
     if weights.in_file:

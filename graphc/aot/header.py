@@ -36,10 +36,16 @@ def header_text(library: Library) -> str:
         "",
         *_statuses(library),
         *_weights(library),
+        *_threads(library),
         *_structs(library),
     ]
     for function in library.functions:
         lines += _declarations(library, function)
+    lines += [
+        "/* The target whose code runs on this processor; null if there is none for it. */",
+        f"const char *{name}_target(void);",
+        "",
+    ]
     lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {guard} */", ""]
     return "\n".join(lines)
 
@@ -47,7 +53,7 @@ def header_text(library: Library) -> str:
 _CONVENTIONS = f"""\
 Arrays are in C order (the last axis is contiguous) and aligned to their elements; numbers that are only read
 are passed by value. Arrays that are written must not overlap others; arrays without elements may be null.
-Functions allocate nothing and keep no state: the workspace holds all intermediate results, and its contents
+Functions allocate nothing and keep no data: the workspace holds all intermediate results, and its contents
 do not matter. It must be aligned to {ALIGNMENT} bytes; calls that run at the same time need one each.
 Sizes count elements unless their names end in _bytes. Every function returns 0, or another status."""
 
@@ -80,6 +86,16 @@ def _weights(library: Library) -> list[str]:
         "Functions compare its header with the one that they were built with, and change nothing in it.",
     ]
     return [*_comment(text), f"#define {prefix}_WEIGHTS_BYTES {library.weights_bytes}", ""]
+
+
+def _threads(library: Library) -> list[str]:
+    if library.threads == 1:
+        return []
+    text = [
+        f"Large kernels use up to {library.threads} threads, which start at their first use and are kept.",
+        "This sets how many are used from now on; results do not depend on it.",
+    ]
+    return [*_comment(text), f"void {library.name}_set_threads(int64_t threads);", ""]
 
 
 def _structs(library: Library) -> list[str]:

@@ -151,7 +151,8 @@ def exported_symbols(library: Library) -> list[str]:
     """The symbols that a library defines for callers."""
     functions = [f.symbol for f in library.functions]
     named = [f"{symbol}{ending}" for symbol in functions for ending in ("", "_workspace_bytes", "_message")]
-    return [*named, f"{library.name}_interface"]
+    setter = [f"{library.name}_set_threads"] if library.threads > 1 else []
+    return [*named, *setter, f"{library.name}_target", f"{library.name}_interface"]
 
 
 def tree_leaves(tree: Tree) -> Iterator[int]:

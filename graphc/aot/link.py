@@ -45,8 +45,13 @@ def _candidates(architecture: str) -> list[tuple[str, ...]]:
     return [*([tuple(own)] if own else []), ("cc",), ("gcc",), ("clang",), *cross]
 
 
-def shared_library(name: str, code: bytes, architecture: str, exports: Sequence[str]) -> bytes:
-    """The shared library, or the WebAssembly module, made of an object file."""
+def shared_library(
+    name: str, code: bytes, architecture: str, exports: Sequence[str], *, threads: bool
+) -> bytes:
+    """The shared library, or the WebAssembly module, made of an object file.
+
+    With `threads` it is never unloaded: they run its code until the process ends.
+    """
     command = linker_for(architecture)
     if command is None:
         wanted = " or ".join(dict.fromkeys(c[0] for c in _candidates(architecture)))
@@ -60,8 +65,8 @@ def shared_library(name: str, code: bytes, architecture: str, exports: Sequence[
         if architecture == "wasm32":
             options = ["--no-entry", "--strip-all", *(f"--export={symbol}" for symbol in exports)]
         else:
-            options = [*_ELF, f"-Wl,-soname,{name}.so"]
-        libraries = [] if architecture == "wasm32" else ["-lc", "-lm"]
+            options = [*_ELF, f"-Wl,-soname,{name}.so", *(["-Wl,-z,nodelete"] if threads else [])]
+        libraries = [] if architecture == "wasm32" else ["-lc", "-lm", *(["-lpthread"] if threads else [])]
         arguments = [*command, *options, "-o", target.name, source.name, *libraries]
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from llvmlite import ir
 
 from graphc.aot.entry import constant_bytes
-from graphc.aot.interface import FIRST_CHECK, STATUSES, Function
-from graphc.backends.cpu.llvm import I8, I32, PTR, Code
+from graphc.aot.interface import FIRST_CHECK, STATUSES, Function, Library
+from graphc.backends.cpu.llvm import I1, I8, I32, PTR, Code
 
 _UNKNOWN = "no status of this function"
 
@@ -20,6 +21,20 @@ def emit_message(module: ir.Module, function: Function) -> None:
     for status, text in status_texts(function):
         same = code.b.icmp_signed("==", code.args[0], ir.Constant(I32, status))
         result = code.b.select(same, _text(module, text), result)
+    code.b.ret(result)
+
+
+def emit_target(module: ir.Module, library: Library, level: Callable[[Code], ir.Value | None]) -> None:
+    """Defines `const char *NAME_target(void)`. `level` gives the position of the target that is used, or -1;
+    None if there is only one, which runs everywhere."""
+    code = Code(module, f"{library.name}_target", [], result=PTR)
+    found = level(code)
+    result: ir.Value = ir.Constant(PTR, None)
+    for i, name in enumerate(library.levels):
+        fits = (
+            code.b.icmp_signed("==", found, ir.Constant(I32, i)) if found is not None else ir.Constant(I1, 1)
+        )
+        result = code.b.select(fits, _text(module, name), result)
     code.b.ret(result)
 
 

@@ -12,9 +12,9 @@ from llvmlite import ir
 
 from graphc.aot import processor
 from graphc.aot.entry import Entry, Held, Place, Source, constant_bytes, emit_workspace_bytes, program_type
-from graphc.aot.interface import UNSUPPORTED_CPU, Function, Library
+from graphc.aot.interface import UNSUPPORTED_CPU, Function, Library, exported_symbols
 from graphc.aot.manifest import digest_of, interface_json
-from graphc.aot.messages import emit_digest, emit_message
+from graphc.aot.messages import emit_digest, emit_message, emit_target
 from graphc.aot.weights import Weights
 from graphc.backends.cpu.jit import optimised, target_machine
 from graphc.backends.cpu.llvm import I32
@@ -22,6 +22,8 @@ from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Machine
 from graphc.ir.dims import Dim
 from graphc.lower.program import LoweredProgram
+from graphc.runtime.pool_ir import MACHINES as POOLS
+from graphc.runtime.pool_ir import library_ir
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,12 @@ def emit_library(
     units = [replace(u, function=replace(u.function, workspace=needed[u.function.symbol])) for u in units]
     library = replace(library, functions=tuple(unit.function for unit in units))
     linked.link_in(optimised(_entries(library, units, machines, weights), target_machine(base)))
+    if library.threads > 1:
+        pool = library_ir(POOLS[base.architecture], library.threads, f"{library.name}_set_threads")
+        linked.link_in(optimised(pool, target_machine(base)))
+    exported = exported_symbols(library)
     for function in linked.functions:
-        if not function.is_declaration and "." in function.name:
+        if not function.is_declaration and function.name not in exported:
             function.linkage = llvm.Linkage.internal
     return bytes(target_machine(base).emit_object(linked)), library
 
@@ -94,6 +100,7 @@ def _entries(library: Library, units: Sequence[Unit], machines: Sequence[Machine
         _emit_function(module, unit, machines, weights, wide=wide)
         emit_workspace_bytes(module, unit.function, wide=wide)
         emit_message(module, unit.function)
+    emit_target(module, library, lambda code: _level(code, machines))
     emit_digest(module, library.name, digest_of(interface_json(library)))
     text = str(module)
     if processor.is_needed(machines):
@@ -120,16 +127,24 @@ def _emit_choice(entry: Entry, symbol: str, machines: Sequence[Machine]) -> ir.V
     """The address of the program for this processor."""
     module, b = entry.code.module, entry.b
     programs = [ir.Function(module, program_type(), f"{symbol}.{m.name}") for m in machines]
-    if not processor.is_needed(machines):
+    level = _level(entry.code, machines)
+    if level is None:
         return programs[0]
-    asked = module.globals.get(processor.FUNCTION)
-    asked = asked or ir.Function(module, ir.FunctionType(I32, []), processor.FUNCTION)
-    level = b.call(asked, [])
     entry.leave_unless(b.icmp_signed(">=", level, ir.Constant(I32, 0)), UNSUPPORTED_CPU)
     chosen: ir.Value = programs[0]
     for i, program in enumerate(programs[1:], 1):
         chosen = b.select(b.icmp_signed("==", level, ir.Constant(I32, i)), program, chosen)
     return chosen
+
+
+def _level(code: Code, machines: Sequence[Machine]) -> ir.Value | None:
+    """The position of the machine that this processor is, or -1; None if nothing must be found out."""
+    if not processor.is_needed(machines):
+        return None
+    asked = code.module.globals.get(processor.FUNCTION)
+    asked = asked or ir.Function(code.module, ir.FunctionType(I32, []), processor.FUNCTION)
+    level: ir.Value = code.b.call(asked, [])
+    return level
 
 
 def _address(entry: Entry, source: Source, leaves: Sequence[Place], weights: ir.Value | None) -> ir.Value:

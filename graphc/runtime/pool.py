@@ -126,11 +126,8 @@ def _object_code() -> bytes:
     found = cache.get(key)
     if found is not None:
         return found.code
-    import llvmlite.binding as llvm
-
     from graphc.backends.cpu.jit import object_code
 
-    llvm.initialize_native_asmparser()  # for the spinning instruction
     code = object_code(text)
     cache.put(key, Entry(code, {"name": "thread pool"}))
     return code

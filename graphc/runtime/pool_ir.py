@@ -30,22 +30,33 @@ from typing import Final, NamedTuple
 from graphc.runtime.pool_worker_ir import WORKERS
 
 STATE_SIZE: Final = 4096  # one page, so that the kernel can wipe it in a forked child
+PAGE: Final = 65536  # the largest page of the processors below
 
 
 class Machine(NamedTuple):
-    """What the pool must know of a processor: Linux's futex number and the instruction for spinning."""
+    """What the pool must know of a processor: Linux's futex number and the instruction for spinning.
+
+    Of the instruction, the intrinsic that makes it and its argument, or assembly.
+    """
 
     futex: int
     pause: str
     spins: int  # 20–50 µs
 
+    @property
+    def declared(self) -> str:
+        """The declaration of the intrinsic."""
+        name, _, argument = self.pause.partition("(")
+        kind = argument.split()[0].rstrip(")") if argument.rstrip(")") else ""
+        return "" if self.pause.startswith("asm") else f"declare void {name}({kind})"
+
 
 # All of them little-endian: the generation is the upper half of the ticket, at offset 4.
 MACHINES: Final = {
-    "x86_64": Machine(202, "pause", 1000),
-    "aarch64": Machine(98, "isb", 2000),
-    "riscv64": Machine(98, ".4byte 0x0100000f", 2000),
-    "ppc64le": Machine(221, "or 27,27,27", 2000),
+    "x86_64": Machine(202, "@llvm.x86.sse2.pause()", 1000),
+    "aarch64": Machine(98, "@llvm.aarch64.isb(i32 15)", 2000),
+    "riscv64": Machine(98, "@llvm.donothing()", 2000),
+    "ppc64le": Machine(221, 'asm sideeffect "or 27,27,27", ""()', 2000),
 }
 
 # Each group has its own cache line: spinning on one must not slow writers of another.
@@ -68,9 +79,41 @@ FIELDS: Final = {
 
 
 def parallel_ir(machine: Machine) -> str:
-    """LLVM assembly of the pool."""
-    fields = {name: f"getelementptr i8, ptr %pool, i64 {offset}" for name, offset in FIELDS.items()}
-    return _SERIAL + Template(WORKERS + _PARALLEL).substitute(fields, **machine._asdict())
+    """LLVM assembly of the pool of a process, whose page is given to `graphc_pool_configure`."""
+    return _parallel(machine, "null", 1, "")
+
+
+def library_ir(machine: Machine, threads: int, setter: str) -> str:
+    """The same for a library with a page of its own that uses `threads` threads, or fewer: as `setter` says.
+
+    Before threads start, the kernel is told to wipe the page in forked children (Linux 4.14).
+    """
+    page = f"""
+@graphc.page = internal global [{PAGE} x i8] zeroinitializer, align {PAGE}
+declare i32 @madvise(ptr, i64, i32) nounwind
+"""
+    wiped = f"call i32 @madvise(ptr %pool, i64 {PAGE}, i32 18)"
+    setting = f"""
+define void @{setter}(i64 %threads) nounwind {{
+  %positive = call i64 @llvm.smax.i64(i64 %threads, i64 1)
+  %limited = call i64 @llvm.smin.i64(i64 %positive, i64 {threads})
+  store atomic i64 %limited, ptr @threads monotonic, align 8
+  ret void
+}}
+
+declare i64 @llvm.smax.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
+"""
+    return page + _parallel(machine, "@graphc.page", threads, f"%wiped = {wiped}") + setting
+
+
+def _parallel(machine: Machine, page: str, threads: int, prepared: str) -> str:
+    values: dict[str, object] = {
+        name: f"getelementptr i8, ptr %pool, i64 {offset}" for name, offset in FIELDS.items()
+    }
+    values |= machine._asdict()
+    values |= {"declared": machine.declared, "page": page, "count": threads, "prepared": prepared}
+    return _SERIAL + Template(WORKERS + _PARALLEL).substitute(values)
 
 
 def serial_ir() -> str:
@@ -106,8 +149,8 @@ define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks) nounwind {
 """
 
 _PARALLEL = """
-@state = internal global ptr null
-@threads = internal global i64 1
+@state = internal global ptr $page
+@threads = internal global i64 $count
 
 define void @graphc_pool_configure(ptr %pool, i64 %threads) nounwind {
   store atomic i64 %threads, ptr @threads monotonic, align 8
@@ -174,7 +217,7 @@ spin:
   %finished = icmp eq i32 %d0, %others
   br i1 %finished, label %end, label %rest
 rest:
-  call void asm sideeffect "$pause", ""()
+  call void $pause
   %n.next = add i32 %n, 1
   %tired = icmp uge i32 %n.next, $spins
   br i1 %tired, label %announce, label %spin

@@ -18,6 +18,7 @@ declare i32 @pthread_create(ptr, ptr, ptr, ptr) nounwind
 declare i32 @pthread_sigmask(i32, ptr, ptr) nounwind
 
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+$declared
 
 ; FUTEX_WAIT_PRIVATE: sleeps while the word holds the value
 define internal void @sleep_while(ptr %word, i64 %value) nounwind {
@@ -94,7 +95,7 @@ spin:
   %new = icmp ne i64 %now, %seen
   br i1 %new, label %join, label %rest
 rest:
-  call void asm sideeffect "$pause", ""()
+  call void $pause
   %n.next = add i32 %n, 1
   %tired = icmp uge i32 %n.next, %patience
   br i1 %tired, label %sleep, label %spin
@@ -146,6 +147,7 @@ entry:
   %before = alloca [16 x i64], align 16
   call void @llvm.memset.p0.i64(ptr %blocked, i8 255, i64 128, i1 false)
   store i64 -1273, ptr %blocked, align 16 ; all but ILL 4, TRAP 5, ABRT 6, BUS 7, FPE 8, SEGV 11
+  $prepared
   %a = call i32 @pthread_attr_init(ptr %attributes)
   %b = call i32 @pthread_attr_setdetachstate(ptr %attributes, i32 1)
   %c = call i32 @pthread_attr_setstacksize(ptr %attributes, i64 8388608)
