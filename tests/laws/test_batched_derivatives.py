@@ -17,11 +17,11 @@ from graphc.ir.graph import Graph
 from graphc.ir.interpret import interpret
 from graphc.ir.verify import verify
 from graphc.passes.pipeline import optimise
+from tests.laws.native_samples import graph_of
 from tests.laws.random_programs import Program, programs, random_program, seeded
 from tests.laws.test_batching import STRUCTURAL, agree, example_types, subsets
 from tests.laws.test_batching import given as operands_over_examples
 from tests.laws.test_elementwise import OPS, SMOOTH, operands
-from tests.laws.test_native_ops import graph_of
 from tests.laws.test_native_programs import assert_runs, program_number
 from tests.laws.test_random_programs import assert_same_values, check_gradient, total
 from tests.laws.test_structural_ops import Case, floating, results, smooth

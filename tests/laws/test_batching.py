@@ -31,8 +31,8 @@ from graphc.ops.view import BroadcastTo, Reshape
 from graphc.ops.with_gradients import WithGradients
 from graphc.passes.erase_markers import erase_markers
 from tests.helpers import record
+from tests.laws.native_samples import graph_of, operand_types, sample
 from tests.laws.test_elementwise import CORNERS, OPS
-from tests.laws.test_native_ops import graph_of, operand_types, sample
 from tests.laws.test_structural_ops import CASES, Case
 from tests.native import Native
 

@@ -13,7 +13,7 @@ from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractElementwise
 from graphc.ops.leaf import Input
 from graphc.ops.reduce import Sum
-from tests.laws.test_native_ops import accepts, graph_of
+from tests.laws.native_samples import accepts, graph_of
 from tests.laws.test_structural_ops import CASES
 
 ELEMENTWISE = [n for n, op in registered_ops().items() if issubclass(op, AbstractElementwise)]
