@@ -16,6 +16,7 @@ import scipy.special
 from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.math import MATH
 from graphc.backends.cpu.math.loops import array_function, loop_module
+from graphc.backends.cpu.target import Target
 
 TYPES = ((np.dtype(np.float32), 16), (np.dtype(np.float64), 8))
 SIZE = 4096
@@ -63,7 +64,7 @@ def measure(name: str, dtype: np.dtype, lanes: int) -> tuple[float, float]:
 def compile_time(name: str, dtype: np.dtype, lanes: int) -> float:
     """Milliseconds from nothing to object code of a module with one loop."""
     start = time.perf_counter()
-    object_code(str(loop_module(name, dtype, lanes, 2 if name in BINARY else 1, fast_ldexp=True)))
+    object_code(str(loop_module(name, dtype, lanes, 2 if name in BINARY else 1, Target(fast_ldexp=True))))
     return (time.perf_counter() - start) * 1e3
 
 

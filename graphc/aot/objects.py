@@ -16,8 +16,8 @@ from graphc.aot.interface import UNSUPPORTED_CPU, Function, Library, exported_sy
 from graphc.aot.manifest import digest_of, interface_json
 from graphc.aot.messages import emit_digest, emit_message, emit_target
 from graphc.aot.weights import Weights
-from graphc.backends.cpu.jit import optimised, target_machine
-from graphc.backends.cpu.llvm import I32
+from graphc.backends.cpu.jit import optimised, target_machine, with_attributes
+from graphc.backends.cpu.llvm import I32, Code
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Machine
 from graphc.ir.dims import Dim
@@ -82,14 +82,10 @@ def _larger(so_far: Dim, arena: Dim, plan: Dim) -> Dim:
     return plan + max(extra, before)
 
 
-_ATTRIBUTES = re.compile(r"^(attributes #\d+ = \{)(.*)\}$", re.MULTILINE)
-
-
 def _for_machine(text: str, machine: Machine) -> str:
     """A module optimised for a machine, as text whose functions say which instructions they may use."""
-    optimised_text = str(optimised(text, target_machine(machine)))
     says = f'"target-cpu"="{machine.cpu}" "target-features"="{machine.features}" {machine.attributes}'
-    return _ATTRIBUTES.sub(rf"\1\2 {says} }}", optimised_text)
+    return with_attributes(str(optimised(text, target_machine(machine))), says)
 
 
 def _entries(library: Library, units: Sequence[Unit], machines: Sequence[Machine], weights: Weights) -> str:

@@ -26,6 +26,12 @@ class Case:
     absolute: float = 0.0  # near a zero of the function: the error allowed as a multiple of epsilon
     native: bool = False  # the reference works in the operands' own type
     bits: bool = True  # also test numbers of random bits
+    unfused: tuple[float, float] | None = None  # the bounds without a fused multiply-add, where they differ
+
+    def bound(self, dtype: np.dtype, *, fused: bool = True) -> float:
+        """The largest error allowed in units of the last place."""
+        bounds = self.bounds if fused or self.unfused is None else self.unfused
+        return bounds[dtype.itemsize == 8]
 
 
 def precise(function: Callable[..., object]) -> Callable[..., np.ndarray]:
@@ -163,7 +169,7 @@ EXACT = (0.5001, 0.5001)
 
 CASES = (
     Case("exp", np.exp, (1.0, 1.0), ((-80, 80), (-750, 710), (-1, 1))),
-    Case("exp2", np.exp2, (1.0, 1.0), ((-100, 100), (-1080, 1025))),
+    Case("exp2", np.exp2, (1.0, 1.0), ((-100, 100), (-1080, 1025)), unfused=(1.1, 1.1)),
     Case("expm1", np.expm1, (1.8, 2.0), ((-1, 1), (-40, 89), (80, 710))),
     Case("log", np.log, (1.0, 1.0), ((0.5, 2), (1e-44, 1e38))),
     Case("log2", np.log2, (1.0, 1.0), ((0.5, 2), (1e-44, 1e38))),
@@ -209,15 +215,16 @@ CASES = (
         absolute=40,
         bits=False,
     ),
-    Case("erf", precise(mp.erf), (2.0, 2.0), ((-6, 6), (-1, 1)), precise=True),
+    Case("erf", precise(mp.erf), (2.0, 2.0), ((-6, 6), (-1, 1)), precise=True, unfused=(2.5, 2.5)),
     Case("erfc", precise(mp.erfc), (4.0, 4.0), ((-6, 28), (-1, 1)), precise=True, bits=False),
     Case(
         "erfcx",
         precise(lambda x: mp.exp(x * x) * mp.erfc(x)),
-        (5.0, 5.0),
+        (5.5, 5.5),
         ((-26, 28), (-1, 1)),
         precise=True,
         bits=False,
+        unfused=(6.0, 6.0),
     ),
     Case("ndtr", precise(mp.ncdf), (4.0, 4.0), ((-38, 10), (-1, 1)), precise=True, bits=False),
     Case(
@@ -227,6 +234,7 @@ CASES = (
         ((-100, 30), (-1, 1)),
         precise=True,
         bits=False,
+        unfused=(5.0, 5.0),
     ),
     Case("erfinv", precise(mp.erfinv), (1.0, 4.0), ((-1, 1), (0.99, 1)), precise=True, bits=False),
     Case("erfcinv", precise(_erfcinv), (1.0, 4.0), ((0, 2), (1e-300, 1)), precise=True, bits=False),
@@ -241,7 +249,16 @@ CASES = (
         bits=False,
     ),
     Case("gamma", precise(mp.gamma), (1.0, 4.0), ((0, 10), (0, 171), (-30, 0)), precise=True, bits=False),
-    Case("psi", precise(mp.digamma), (1.0, 4.0), ((0, 10),), precise=True, absolute=8, bits=False),
+    Case(
+        "psi",
+        precise(mp.digamma),
+        (1.0, 4.0),
+        ((0, 10),),
+        precise=True,
+        absolute=8,
+        bits=False,
+        unfused=(1.0, 5.0),
+    ),
     Case(
         "digamma",
         precise(mp.digamma),
@@ -250,6 +267,7 @@ CASES = (
         precise=True,
         absolute=8,
         bits=False,
+        unfused=(1.0, 5.0),
     ),
     Case(
         "trigamma",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import llvmlite.binding as llvm
 
@@ -94,3 +95,24 @@ def target_machine(machine: Machine) -> llvm.TargetMachine:
         codemodel="small",
         abiname=machine.abi,
     )
+
+
+def machine_code(text: str, machine: Machine) -> bytes:
+    """The position-independent object file of a module for `machine`."""
+    return bytes(target_machine(machine).emit_object(_prepared(text, machine)))
+
+
+def machine_assembly(text: str, machine: Machine) -> str:
+    return str(target_machine(machine).emit_assembly(_prepared(text, machine)))
+
+
+def _prepared(text: str, machine: Machine) -> llvm.ModuleRef:
+    module = optimised(text, target_machine(machine))
+    if machine.attributes:
+        return llvm.parse_assembly(with_attributes(str(module), machine.attributes))
+    return module
+
+
+def with_attributes(text: str, attributes: str) -> str:
+    """The printed module with more attributes on each of its functions."""
+    return re.sub(r"^(attributes #\d+ = \{)", rf"\1 {attributes}", text, flags=re.M)

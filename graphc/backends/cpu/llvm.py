@@ -12,6 +12,7 @@ from typing import Final
 
 from llvmlite import ir
 
+from graphc.backends.cpu.features import FAST_LDEXP, NO_FMA, NO_MASKS, NO_ROUNDING, declared
 from graphc.backends.cpu.llvm_types import (
     F32,
     F64,
@@ -45,7 +46,6 @@ __all__ = [
     "PTR",
     "VOID",
     "Code",
-    "declare_fast_ldexp",
     "element_of",
     "i64",
     "is_float",
@@ -59,15 +59,6 @@ __all__ = [
 
 # Contraction and reciprocals may change the last bit; NaN and infinity keep their meaning.
 FLAGS: Final = ("contract", "nsz", "arcp")
-
-
-# The named metadata of modules whose target has AVX-512's vscalef.
-FAST_LDEXP: Final = "graphc.fast_ldexp"
-
-
-def declare_fast_ldexp(module: ir.Module) -> None:
-    """Lets `Code` scale by powers of two with one instruction; the target must have AVX-512F."""
-    module.add_named_metadata(FAST_LDEXP)
 
 
 class Code:
@@ -118,7 +109,10 @@ class Code:
         return self.intrinsic(f"llvm.{name}.{suffix(type_)}", type_, args)
 
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        return self.math("fma", a, b, c)
+        """a · b + c: rounded once, or twice where the target has no such instruction (see `math.double`)."""
+        if self.fused:
+            return self.math("fma", a, b, c)
+        return self.b.fadd(self.b.fmul(a, b), c)
 
     def add(self, a: ir.Value, b: ir.Value) -> ir.Value:
         return self.b.fadd(a, b, flags=FLAGS) if is_float(a.type) else self.b.add(a, b)
@@ -172,14 +166,29 @@ class Code:
 
     def ldexp_integer(self, x: ir.Value, n: ir.Value) -> ir.Value:
         """x · 2ⁿ by `llvm.ldexp`; n: i32 in every lane. A library call where the processor has no such
-        instruction, so only for modules that declare one (`declare_fast_ldexp`)."""
+        instruction, so only for modules that declare one (`features.declare`)."""
         name = f"llvm.ldexp.{suffix(x.type)}.{suffix(n.type)}"
         return self.intrinsic(name, x.type, [x, n])
 
     @property
     def fast_ldexp(self) -> bool:
         """True where the module's target scales by powers of two in one instruction (AVX-512)."""
-        return FAST_LDEXP in self.module.namedmetadata
+        return declared(self.module, FAST_LDEXP)
+
+    @property
+    def fused(self) -> bool:
+        """True where the module's target multiplies and adds in one instruction."""
+        return not declared(self.module, NO_FMA)
+
+    @property
+    def masks(self) -> bool:
+        """True where the module's target has vector loads and stores that take a mask."""
+        return not declared(self.module, NO_MASKS)
+
+    @property
+    def rounds(self) -> bool:
+        """True where the module's target rounds floats to integers in one instruction."""
+        return not declared(self.module, NO_ROUNDING)
 
     # ---- vectors
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from llvmlite import ir
 
 from graphc.backends.cpu.emit import KernelEmitter, kernel_function
+from graphc.backends.cpu.features import declare
 from graphc.backends.cpu.frame import Frame
-from graphc.backends.cpu.llvm import I8, I64, PTR, Code, declare_fast_ldexp, i64
+from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
 from graphc.backends.cpu.target import Target
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
@@ -19,8 +20,7 @@ def emit_program(module: ir.Module, program: LoweredProgram, entry: str, target:
 
     Returns the bytes of arena it needs.
     """
-    if target.fast_ldexp:
-        declare_fast_ldexp(module)
+    declare(module, target)
     functions, scratch = _kernel_functions(module, program, entry, target)
     code = Code(module, entry, [PTR, PTR, PTR], result=I64)
     buffers, sizes, arena = code.args
@@ -51,8 +51,7 @@ def emit_kernels(
 
     Returns the function of each kernel, and the bytes of packing space they need behind the arena.
     """
-    if target.fast_ldexp:
-        declare_fast_ldexp(module)
+    declare(module, target)
     functions, scratch = _kernel_functions(module, program, prefix, target)
     for function in functions:
         function.linkage = ""

@@ -20,6 +20,7 @@ class Target:
     fma: bool = True  # one instruction multiplies and adds
     masks: bool = True  # vector loads and stores take a mask
     registers: int = 32  # vector registers
+    rounding: bool = True  # one instruction rounds to an integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Machine:
     """A processor, or a level of instructions that many processors have.
 
     `needs` are the features, by LLVM's names, that a program must find at run time before it uses code for
-    this machine; `abi` is how arguments are passed, where a processor knows several ways.
+    this machine; `abi` is how arguments are passed, where a processor knows several ways; `attributes` are
+    what every function must carry, in LLVM's words.
     """
 
     name: str
@@ -37,7 +39,7 @@ class Machine:
     target: Target
     needs: tuple[str, ...] = ()
     abi: str = ""
-    attributes: str = ""  # of every function, beyond processor and features
+    attributes: str = ""
 
     @property
     def architecture(self) -> str:
@@ -49,12 +51,23 @@ _V2 = ("cx16", "sahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2")
 _V3 = (*_V2, "avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
 _V4 = (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
+_SSE2 = Target(vector_bytes=16, fma=False, masks=False, registers=16, rounding=False)
+
 _MACHINES: Final = (
-    Machine("x86-64", LINUX_X86, "x86-64", "", Target(vector_bytes=16, fma=False, masks=False, registers=16)),
+    Machine("x86-64", LINUX_X86, "x86-64", "", _SSE2),
     Machine("x86-64-v3", LINUX_X86, "x86-64-v3", "", Target(vector_bytes=32, registers=16), _V3),
     Machine("x86-64-v4", LINUX_X86, "x86-64-v4", "", Target(vector_bytes=64, fast_ldexp=True), _V4),
     Machine("aarch64", LINUX_ARM, "generic", "", Target(vector_bytes=16, masks=False)),
-    Machine("aarch64-sve", LINUX_ARM, "generic", "+sve", Target(vector_bytes=32), ("sve",)),
+    # Fixed vectors of 32 bytes: without the range LLVM would split them into those of NEON.
+    Machine(
+        "aarch64-sve",
+        LINUX_ARM,
+        "generic",
+        "+sve",
+        Target(vector_bytes=32),
+        ("sve",),
+        attributes="vscale_range(2,16)",
+    ),
     Machine(
         "riscv64",
         LINUX_RISCV,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.backends.cpu.math.constants import fitted
+from graphc.backends.cpu.math.double import exact_fma
 from graphc.backends.cpu.math.exponential import nearest_integer, power_of_two
 from graphc.backends.cpu.math.logarithm import split
 from graphc.backends.cpu.math.number import Number, fma, polynomial, sqrt, with_sign_of
@@ -18,7 +19,7 @@ def cbrt(x: Number) -> Number:
         error = 1.0 - m * y * (y * y)
         y = fma(y * error, fma(error, 2.0 / 9.0, 1.0 / 3.0), y)
     root = m * (y * y)
-    root = fma(fma(-(root * root), root, m) * (y * y), 1.0 / 3.0, root)
+    root = fma(exact_fma(-(root * root), root, m) * (y * y), 1.0 / 3.0, root)
     result = with_sign_of(root * power_of_two(integer), x)
     regular = (abs(x) > 0.0) & (abs(x) < float("inf"))
     return regular.where(result, x)
@@ -48,6 +49,6 @@ def _hypot_double(x: Number, y: Number) -> Number:
     a, b = a * factor, b * factor
     h = sqrt(fma(a, a, b * b))
     h_square, a_square = h * h, a * a
-    excess = fma(-b, b, h_square - a_square) + fma(h, h, -h_square) - fma(a, a, -a_square)
+    excess = exact_fma(-b, b, h_square - a_square) + exact_fma(h, h, -h_square) - exact_fma(a, a, -a_square)
     corrected = h - excess / (h + h)
     return (h > 0.0).where(corrected, h) * back

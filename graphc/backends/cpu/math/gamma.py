@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graphc.backends.cpu.math.constants import constant, fitted
 from graphc.backends.cpu.math.half_turns import cot_pi, sin_pi
+from graphc.backends.cpu.math.integral import rint
 from graphc.backends.cpu.math.logarithm import log
 from graphc.backends.cpu.math.number import Number, fma, polynomial
 from graphc.backends.cpu.math.outline import unless_rare
@@ -76,7 +77,7 @@ def digamma(x: Number) -> Number:
     def reflected() -> Number:
         # ψ(1 − x) − ψ(x) = π·cot πx
         other = easy - constant("pi", x) * cot_pi(x)
-        pole = x.call("rint").equals(x)
+        pole = rint(x).equals(x)
         return negative.where(pole.where(x.like(float("nan")), other), easy)
 
     result = unless_rare(negative, easy, reflected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.backends.cpu.math.constants import constant, constants
 from graphc.backends.cpu.math.exponential import nearest_integer
+from graphc.backends.cpu.math.integral import rint
 from graphc.backends.cpu.math.number import Number, fma
 from graphc.backends.cpu.math.trigonometric_kernels import cosine_of_quadrant, sine_of_quadrant
 
@@ -12,9 +13,9 @@ def reduced_half_turns(x: Number) -> tuple[Number, Number]:
     """(r, n) with πx = n·π/2 + r modulo 2π, |r| ≤ π/4."""
     # Beyond 2⁶⁰ all floats are even integers; doubling them could overflow.
     x = (abs(x) > 2.0**60).where(x.like(0.0), x)
-    n = (x + x).call("rint")
+    n = rint(x + x)
     part = x - 0.5 * n
-    quarter = n - 4.0 * (0.25 * n).call("rint")
+    quarter = n - 4.0 * rint(0.25 * n)
     high, low = constants("pi", x)
     return fma(part, high, part * low), nearest_integer(quarter, 1.0)[1]
 

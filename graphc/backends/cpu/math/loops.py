@@ -9,16 +9,17 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, host_has, object_code
-from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, declare_fast_ldexp, element_of, scalar_type
+from graphc.backends.cpu.features import declare
+from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, element_of, scalar_type
 from graphc.backends.cpu.math.table import MATH
+from graphc.backends.cpu.target import Target, native_target
 
 
-def loop_module(name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_ldexp: bool) -> ir.Module:
+def loop_module(name: str, dtype: np.dtype, lanes: int, operands: int, target: Target) -> ir.Module:
     """`void apply(n, result, operands…)` over whole vectors of `lanes`, n a multiple of it."""
     module = ir.Module(name)
-    if fast_ldexp:
-        declare_fast_ldexp(module)
+    declare(module, target)
     code = Code(module, "apply", [I64] + [PTR] * (1 + operands))
     count, result, *sources = code.args
     for pointer in code.args[1:]:
@@ -40,11 +41,10 @@ def loop_module(name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_l
 class ArrayFunction:
     """MATH[name] applied to contiguous arrays of one dtype, `lanes` elements at a time."""
 
-    def __init__(
-        self, name: str, dtype: np.dtype, lanes: int, operands: int, *, fast_ldexp: bool | None = None
-    ):
-        fast = host_has("avx512f") if fast_ldexp is None else fast_ldexp
-        self.object = object_code(str(loop_module(name, dtype, lanes, operands, fast_ldexp=fast)))
+    def __init__(self, name: str, dtype: np.dtype, lanes: int, operands: int, target: Target | None = None):
+        """`target`: one that this processor fulfils, by default its own."""
+        module = loop_module(name, dtype, lanes, operands, target or native_target())
+        self.object = object_code(str(module))
         self.dtype, self.lanes, self.truth = dtype, lanes, name in ("isnan", "isinf", "isfinite", "signbit")
         self._loaded = Loaded(self.object)
         signature = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (1 + operands))
@@ -76,5 +76,7 @@ class ArrayFunction:
 
 
 @functools.cache
-def array_function(name: str, dtype: np.dtype, lanes: int, operands: int = 1) -> ArrayFunction:
-    return ArrayFunction(name, dtype, lanes, operands)
+def array_function(
+    name: str, dtype: np.dtype, lanes: int, operands: int = 1, target: Target | None = None
+) -> ArrayFunction:
+    return ArrayFunction(name, dtype, lanes, operands, target)

@@ -196,7 +196,7 @@ class Number:
 
 
 def fma(a: Number, b: float | Number, c: float | Number) -> Number:
-    """a·b + c rounded once."""
+    """a·b + c; where the target has no such instruction, rounded twice: see `double.exact_fma`."""
     return a.same(a.code.fma(a.value, a.like(b).value, a.like(c).value))
 
 

@@ -9,6 +9,7 @@ from llvmlite import ir
 from graphc.backends.cpu.llvm import I32, I64, Code
 from graphc.backends.cpu.math.coefficients import TWO_OVER_PI_WORDS
 from graphc.backends.cpu.math.constants import constants
+from graphc.backends.cpu.math.double import exact_fma
 from graphc.backends.cpu.math.number import Number, fma
 
 WORD = 0xFFFFFFFF
@@ -34,7 +35,7 @@ def reduced_large(x: Number) -> tuple[Number, Number]:
     low = rest - (turns - a)
     high_part, low_part = constants("half_pi", x)
     high = turns * high_part
-    r = high + fma(low, high_part, fma(turns, low_part, fma(turns, high_part, -high)))
+    r = high + fma(low, high_part, fma(turns, low_part, exact_fma(turns, high_part, -high)))
     flip = (bits ^ sign) & (1 << 63)
     negative = bits >> 63
     return (r.bits ^ flip).float_of_bits, (quadrant ^ negative) - negative

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from graphc.backends.cpu.math.constants import constants, fitted
-from graphc.backends.cpu.math.double import Pair, fast_two_sum, two_product
+from graphc.backends.cpu.math.double import Pair, exact_fma, fast_two_sum, two_product
 from graphc.backends.cpu.math.exponential import exp_reduced, exp_with_low, power_of_two
+from graphc.backends.cpu.math.integral import trunc
 from graphc.backends.cpu.math.logarithm import log_finite, split
 from graphc.backends.cpu.math.number import Number, fma, larger, polynomial, smaller
 
@@ -56,13 +57,13 @@ def _half_quotient(m: Number) -> Pair:
     d_low = m - (d - 1.0)
     inverse = 1.0 / d
     high = f * inverse
-    return Pair(high, fma(-high, d_low, fma(-high, d, f)) * inverse)
+    return Pair(high, fma(-high, d_low, exact_fma(-high, d, f)) * inverse)
 
 
 def _product(a: Pair, b: Pair) -> Pair:
     """a · b, the low part not yet below the last bit of the high one."""
     high = a.high * b.high
-    return Pair(high, fma(a.high, b.low, fma(a.low, b.high, fma(a.high, b.high, -high))))
+    return Pair(high, fma(a.high, b.low, fma(a.low, b.high, exact_fma(a.high, b.high, -high))))
 
 
 def _with_corners(x: Number, y: Number, magnitude: Number) -> Number:
@@ -72,9 +73,9 @@ def _with_corners(x: Number, y: Number, magnitude: Number) -> Number:
     limit = rises.where(x.like(infinity), 0.0)
     extreme = a.equals(0.0) | a.equals(infinity) | b.equals(infinity)
     result = extreme.where(limit, magnitude)
-    whole = y.call("trunc").equals(y)
+    whole = trunc(y).equals(y)
     half = y * 0.5
-    odd = whole & half.call("trunc").differs(half) & (b < infinity)
+    odd = whole & trunc(half).differs(half) & (b < infinity)
     # The sign of −0 and −∞ counts, too; a finite negative base needs a whole exponent.
     negative = x.bits < 0
     result = (negative & odd).where(-result, result)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from graphc.backends.cpu.math.double import exact_fma
 from graphc.backends.cpu.math.exponential import power_of_two
-from graphc.backends.cpu.math.number import Number, fma, with_sign_of
+from graphc.backends.cpu.math.integral import floor, trunc
+from graphc.backends.cpu.math.number import Number, with_sign_of
 from graphc.backends.cpu.math.outline import with_hard_lanes
 
 
@@ -19,9 +21,19 @@ def fmod(x: Number, y: Number) -> Number:
 
 def _one_step(a: Number, b: Number) -> Number:
     """a − b·⌊a/b⌋ for a, b ≥ 0 and a quotient that is an exact integer after truncation."""
-    rest = fma(-(a / b).call("trunc"), b, a)
+    rest = _residual(a, trunc(a / b), b)
     # The division may have rounded up to the next integer; then rest is −b or more.
     return (rest < 0.0).where(rest + b, rest)
+
+
+def _residual(a: Number, quotient: Number, b: Number) -> Number:
+    """a − quotient·b exactly."""
+    if a.code.fused or a.single:
+        return exact_fma(-quotient, b, a)
+    # Without a fused multiply-add the product itself must not overflow.
+    huge = a > 2.0**1000
+    down, up = huge.where(a.like(0.25), 1.0), huge.where(a.like(4.0), 1.0)
+    return exact_fma(-quotient, b * down, a * down) * up
 
 
 def _is_large(a: Number, b: Number) -> Number:
@@ -72,7 +84,7 @@ def floor_divide(x: Number, y: Number) -> Number:
     quotient = (x - rest) / y
     opposite = rest.differs(0.0) & ((rest < 0.0) ^ (y < 0.0))
     quotient = opposite.where(quotient - 1.0, quotient)
-    whole = quotient.call("floor")
+    whole = floor(quotient)
     whole = (quotient - whole > 0.5).where(whole + 1.0, whole)
     zero = with_sign_of(x.like(0.0), x / y)
     return y.equals(0.0).where(x / y, quotient.equals(0.0).where(zero, whole))

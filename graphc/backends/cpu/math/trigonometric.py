@@ -1,6 +1,6 @@
 """sin, cos, tan: x = n·π/2 + r, |r| ≤ π/4, and polynomials in r².
 
-Three parts of π/2 with fused multiply-add reduce moderate x (Cody & Waite 1980). Where a lane is larger,
+Three parts of π/2 with exact products reduce moderate x (Cody & Waite 1980). Where a lane is larger,
 a branch recomputes those lanes with the bits of 2/π that matter (Payne & Hanek 1983).
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from graphc.backends.cpu.math.coefficients import DOUBLE, SINGLE
 from graphc.backends.cpu.math.constants import constant
+from graphc.backends.cpu.math.double import exact_fma
 from graphc.backends.cpu.math.exponential import nearest_integer
-from graphc.backends.cpu.math.number import Number, fma
+from graphc.backends.cpu.math.number import Number
 from graphc.backends.cpu.math.outline import with_hard_lanes
 from graphc.backends.cpu.math.payne_hanek import reduced_large
 from graphc.backends.cpu.math.trigonometric_kernels import (
@@ -31,7 +32,7 @@ def reduced(x: Number) -> tuple[Number, Number]:
     n, quadrant = nearest_integer(x, constant("two_over_pi", x))
     r = x
     for part in (SINGLE if x.single else DOUBLE)["#half_pi"]:
-        r = fma(n, -part, r)
+        r = exact_fma(n, -part, r)
     return r, quadrant
 
 
