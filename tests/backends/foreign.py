@@ -64,7 +64,7 @@ PLACES = (
     Place(
         "riscv64-v", _RISCV, ("qemu-riscv64", "-cpu", "rv64,v=true,vext_spec=v1.0,vlen=256"), "riscv64-v256"
     ),
-    Place("wasm32", _WASM, ("node", str(HERE / "foreign_runner.js"))),
+    Place("wasm32", _WASM, ("node", str(HERE / "foreign_runner.cjs"))),
 )
 
 

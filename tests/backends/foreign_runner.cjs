@@ -3,7 +3,8 @@ const fs = require("fs");
 
 const LINE = 64;
 const [, , file, input, output] = process.argv;
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(fs.readFileSync(file)), {});
+const compiled = new WebAssembly.Module(fs.readFileSync(file));
+const wasm = new WebAssembly.Instance(compiled, {}).exports;
 const data = fs.readFileSync(input);
 const answers = [];
 let position = 0;
@@ -23,7 +24,7 @@ while (position < data.length) {
   const given = cells(sizes);
   const bytes = cells(buffers);
   const places = [];
-  let free = line(exports.__heap_base.value);
+  let free = line(wasm.__heap_base.value);
   for (const size of bytes) {
     places.push(free + 8);
     free = line(free + 8 + size);
@@ -31,9 +32,9 @@ while (position < data.length) {
   const arena = free;
   const sizesAt = arena + arenaBytes + LINE;
   const pointersAt = sizesAt + 8 * sizes;
-  const missing = pointersAt + 4 * buffers - exports.memory.buffer.byteLength;
-  if (missing > 0) exports.memory.grow(Math.ceil(missing / 65536));
-  const memory = Buffer.from(exports.memory.buffer);
+  const missing = pointersAt + 4 * buffers - wasm.memory.buffer.byteLength;
+  if (missing > 0) wasm.memory.grow(Math.ceil(missing / 65536));
+  const memory = Buffer.from(wasm.memory.buffer);
   for (let i = 0; i < buffers; i++, position += bytes[i - 1]) {
     data.copy(memory, places[i], position, position + bytes[i]);
     memory.writeUInt32LE(places[i] + LINE, pointersAt + 4 * i);
@@ -41,7 +42,7 @@ while (position < data.length) {
   given.forEach((size, i) => memory.writeBigInt64LE(BigInt(size), sizesAt + 8 * i));
   memory.fill(0x5a, arena, arena + arenaBytes + LINE);
   const status = Buffer.alloc(8);
-  status.writeBigInt64LE(exports[`p${program}`](pointersAt, sizesAt, arena));
+  status.writeBigInt64LE(wasm[`p${program}`](pointersAt, sizesAt, arena));
   answers.push(status);
   for (let i = 0; i < buffers; i++) answers.push(Buffer.from(memory.subarray(places[i], places[i] + bytes[i])));
   answers.push(Buffer.from(memory.subarray(arena + arenaBytes, arena + arenaBytes + LINE)));
