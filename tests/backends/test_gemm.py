@@ -13,10 +13,12 @@ import pytest
 from llvmlite import ir
 
 import graphc
+from graphc.backends.cpu.features import declare
 from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.gemm_plan import CacheSizes, plan_matmul
 from graphc.backends.cpu.jit import Loaded, object_code
 from graphc.backends.cpu.llvm import PTR, Code, i64, scalar_type
+from graphc.backends.cpu.target import Target
 
 PAGE = mmap.PAGESIZE
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -116,8 +118,11 @@ def epilogue_of(kind: str, dtype: np.dtype, n_stride: int) -> Callable[[Code, Ti
     return store
 
 
-def compiled(shape: MatmulShape, kind: str, n_stride: int, **options):
+def compiled(shape: MatmulShape, kind: str, n_stride: int, target: Target | None = None, **options):
     module = ir.Module("gemm")
+    if target is not None:
+        declare(module, target)
+        options |= {"vector_bytes": target.vector_bytes, "registers": target.registers}
     emit_matmul(module, "gemm", shape, epilogue_of(kind, shape.dtype, n_stride), **options)
     loaded = Loaded(object_code(str(module)))
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 9, ctypes.c_void_p)
@@ -136,6 +141,7 @@ def check(
     splits: tuple[int, ...] = (),
     kind: str = ACCUMULATE,
     at_end: bool = True,
+    target: Target | None = None,
     **options,
 ) -> np.ndarray:
     """Compiles and runs one product, compares it with float64, and returns C."""
@@ -152,8 +158,10 @@ def check(
         a_strides=visible(left.strides, "k" not in static),
         b_strides=visible(right.strides, "n" not in static),
     )
-    keep, function = compiled(shape, kind, m if kind == TRANSPOSED else n, **options)
+    keep, function = compiled(shape, kind, m if kind == TRANSPOSED else n, target, **options)
     sizes = {key: options[key] for key in ("vector_bytes", "caches") if key in options}
+    if target is not None:
+        sizes |= {"vector_bytes": target.vector_bytes, "registers": target.registers}
     scratch = Guarded(-(-scratch_bytes(shape, m, n, k, **sizes) // 64) * 64, np.dtype(np.uint8))
     scratch.values[:] = 0xFF
     context = Context(out.address, bias.address)
@@ -250,6 +258,29 @@ def test_blocked_products_pass_partial_sums_through_memory(dtype, layouts, stati
 @pytest.mark.parametrize("static", ["mnk", "nk"])
 def test_more_rows_than_a_row_block_with_blocked_sums(static):
     check(1100, 20, 300, np.float64, static=static, caches=SMALL_CACHES, splits=(50,))
+
+
+PLAIN = Target(16, fma=False, masks=False, registers=16, rounding=False)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("layout", ["rows", "columns", "strided"])
+@pytest.mark.parametrize("static", ["mk", ""])
+def test_products_without_masks_touch_nothing_beside_their_operands(size, layout, static):
+    check(*size, np.float32, layout, layout, static=static, target=PLAIN)
+    check(
+        *size, np.float64, "rows", layout, static=static, target=PLAIN, unrolled_epilogue=False, at_end=False
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "layouts", [("rows", "rows"), ("columns", "columns"), ("strided", "strided")], ids=str
+)
+@pytest.mark.parametrize("static", ["mnk", "nk", ""])
+@pytest.mark.parametrize("kind", [BIAS_RELU, ACCUMULATE])
+def test_blocked_products_without_masks(dtype, layouts, static, kind):
+    check(83, 205, 301, dtype, *layouts, static=static, caches=SMALL_CACHES, target=PLAIN, kind=kind)
 
 
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])

@@ -41,6 +41,7 @@ def emit_matmul(
     unrolled_epilogue: bool = True,
     caches: CacheSizes | None = None,
     by_columns: bool = False,
+    registers: int = 32,
 ) -> ir.Function:
     """Defines `void name(ptr a, b, context, i64 first, end, m, n, k, a_sm, a_sk, b_sk, b_sn, ptr scratch)`.
 
@@ -62,7 +63,7 @@ def emit_matmul(
     if form is not None:
         emit_vector_product(code, shape, form, numbers, epilogue, vector_bytes)
     else:
-        plan = plan_matmul(shape, vector_bytes, caches)
+        plan = plan_matmul(shape, vector_bytes, caches, registers)
         product = Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue)
         single = _single_row_form(shape)
         if single is None:
@@ -87,6 +88,7 @@ def scratch_bytes(
     k: object = None,
     vector_bytes: int = 64,
     caches: CacheSizes | None = None,
+    registers: int = 32,
 ) -> int:
     """The bytes of scratch that one call needs: a constant, as all packed panels have bounded sizes.
 
@@ -94,23 +96,27 @@ def scratch_bytes(
     """
     if vector_form(shape) is not None:
         return SCRATCH_BYTES
-    plan = plan_matmul(shape, vector_bytes, caches)
+    plan = plan_matmul(shape, vector_bytes, caches, registers)
     chunk = SCRATCH_BYTES if _single_row_form(shape) else 0
     return max(chunk, shape.dtype.itemsize * Layout.of(shape, plan).total)
 
 
-def row_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> int:
+def row_block(
+    shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None, registers: int = 32
+) -> int:
     """The number of rows of a full tile: splits of M at its multiples have no partial tiles."""
     if vector_form(shape) is not None:
         return 4
-    return plan_matmul(shape, vector_bytes, caches).rows
+    return plan_matmul(shape, vector_bytes, caches, registers).rows
 
 
-def column_block(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> int | None:
+def column_block(
+    shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None, registers: int = 32
+) -> int | None:
     """The columns of a full tile if threads should divide the columns: where each would pack all of B."""
     if vector_form(shape) is not None or shape.n is None or shape.m is None:
         return None
-    plan = plan_matmul(shape, vector_bytes, caches)
+    plan = plan_matmul(shape, vector_bytes, caches, registers)
     return plan.width if plan.pack_b_rows == 0 and shape.n >= shape.m // 2 else None
 
 

@@ -257,11 +257,7 @@ def _tile_row(p: Product, block: Block, row: Index, rows: int) -> None:
     code.loop(full, full_tile, step=plan.width, name="tiles")
     n = p.shape.n
     if n is None:
-
-        def vector(j: ir.Value) -> None:
-            _call_kernel(p, block, a, (row, rows), (full, 1, None), minus(code, j, full))
-
-        code.loop(block.columns, vector, start=full, step=plan.lanes, name="edge")
+        _edge(p, block, lambda j, tail: _call_kernel(p, block, a, (row, rows), (full, 1, tail), j), full)
         return
     rest = n % plan.width
     if not rest:
@@ -276,6 +272,23 @@ def _tile_row(p: Product, block: Block, row: Index, rows: int) -> None:
         last()
     else:
         code.when(code.compare("<", i64(full), i64(block.columns)), last)
+
+
+def _edge(p: Product, block: Block, vector: Callable[[Index, int | None], None], full: Index) -> None:
+    """The columns after those of full tiles, where their number is known at run time only.
+
+    `vector(j, tail)` writes one vector of them, j columns after `full`; without masks it writes one column,
+    as the number of lanes must then be a constant.
+    """
+    code, lanes = p.code, p.plan.lanes
+    if code.masks:
+        code.loop(
+            block.columns, lambda j: vector(minus(code, j, full), None), start=full, step=lanes, name="edge"
+        )
+        return
+    whole = floor_to(code, block.columns, lanes)
+    code.loop(whole, lambda j: vector(minus(code, j, full), lanes), start=full, step=lanes, name="edge")
+    code.loop(block.columns, lambda j: vector(minus(code, j, full), 1), start=whole, name="column")
 
 
 def _call_kernel(

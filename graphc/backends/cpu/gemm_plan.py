@@ -61,7 +61,9 @@ UNKNOWN = 512  # the size assumed for a dimension known only at run time
 ROWS_FOR_PACKING = 384  # below that, copying a large B costs more than reading it with gaps
 
 
-def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None) -> Plan:
+def plan_matmul(
+    shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes | None = None, registers: int = 32
+) -> Plan:
     """The plan for `shape`; it depends on nothing but its arguments."""
     caches = caches or CacheSizes()
     size = shape.dtype.itemsize
@@ -71,7 +73,7 @@ def plan_matmul(shape: MatmulShape, vector_bytes: int = 64, caches: CacheSizes |
     # A large B is read faster in long runs of each of its rows.
     narrowest = 3 if _is_large(shape, caches) and pack_b_rows != 0 else 1
     tallest = 8 if shape.a_strides[0] is None and not pack_a else 16
-    rows, vectors = _register_tile(shape, lanes, (narrowest, tallest), 32 if vector_bytes == 64 else 16)
+    rows, vectors = _register_tile(shape, lanes, (narrowest, tallest), registers)
     kc, blocked = _depth(shape, caches)
     width = lanes * vectors
     # Read in place, the rows of B share fewer sets of the cache.

@@ -1,4 +1,7 @@
-"""Vector loops: full vectors, several at a time, then one masked loop for what is left."""
+"""Vector loops: full vectors, several at a time, then one masked loop for what is left.
+
+Where vectors take no mask, single vectors follow, and what is left runs one iteration at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from graphc.backends.cpu.frame import Lanes
+from graphc.backends.cpu.index import Index, minus, plus
 from graphc.backends.cpu.llvm import i64, lanes_of, value_type
 from graphc.lower import kernel_ir as k
 from graphc.lower.schedule import identity_of
@@ -53,11 +57,16 @@ class LanesLoop:
 
     def emit(self) -> None:
         """The loop's code; its folds are left in the frame."""
-        code, folds = self.code, self.loop.folds
-        extent = self.loop.axis.extent
-        step = self.count * self.unroll
-        start = [self._identity(f) for f in folds for _ in range(self.unroll)]
-        name = self.loop.axis.name
+        start = [self._identity(f) for f in self.loop.folds for _ in range(self.unroll)]
+        folds = self._with_masks(start) if self.code.masks else self._without_masks(start)
+        self.emitter.frame.axes.pop(self.loop.axis, None)
+        for f, value in zip(self.loop.folds, folds, strict=True):
+            self.emitter.frame.values[f.result] = value
+
+    def _with_masks(self, start: list[ir.Value]) -> list[ir.Value]:
+        """All iterations; the folds."""
+        code, extent = self.code, self.loop.axis.extent
+        step, name = self.count * self.unroll, self.loop.axis.name
         if isinstance(extent, int) and self.bounds is None:
             whole: int | ir.Value = 0 if self._is_brief(extent, step) else extent // step * step
             sums = code.loop(whole, self._full, start, step=step, name=name)
@@ -71,8 +80,36 @@ class LanesLoop:
             whole = code.b.sub(end, code.b.srem(length, i64(step)))
             sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
             sums = code.loop(end, self._masked(end), sums, start=whole, step=self.count, name="rest")
-        self.emitter.frame.axes.pop(self.loop.axis, None)
-        self._finish(sums)
+        return self._folded(sums)
+
+    def _without_masks(self, start: list[ir.Value]) -> list[ir.Value]:
+        """All iterations; the folds."""
+        code, extent = self.code, self.loop.axis.extent
+        step, name = self.count * self.unroll, self.loop.axis.name
+        first: Index = 0
+        end: Index = extent if isinstance(extent, int) else self.emitter.size(extent)
+        if self.bounds is not None:
+            first, end = self.bounds
+        length = minus(code, end, first)
+        whole, vectors = (self._multiple(first, length, n) for n in (step, self.count))
+        sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
+        if self.unroll > 1:
+            sums = code.loop(vectors, self._masked(None), sums, start=whole, step=self.count, name="vectors")
+        return code.loop(end, self._single, self._folded(sums), start=vectors, name="rest")
+
+    def _multiple(self, first: Index, length: Index, step: int) -> Index:
+        """Where the last whole step ends; lengths may be negative, of bounds that hold nothing."""
+        b = self.code.b
+        rest = length % step if isinstance(length, int) else b.srem(length, i64(step))
+        return plus(self.code, first, minus(self.code, length, rest))
+
+    def _single(self, i: ir.Value, *folds: ir.Value) -> list[ir.Value]:
+        """One iteration by itself."""
+        values = self._iteration(i, None)
+        return [
+            self.emitter.fold(f, so_far, value)
+            for f, so_far, value in zip(self.loop.folds, folds, values, strict=True)
+        ]
 
     def _is_brief(self, extent: int, step: int) -> bool:
         """Whether the masked loop alone will do: half the code, for a few vectors that run once."""
@@ -86,16 +123,18 @@ class LanesLoop:
         results = list(sums)
         for u in range(self.unroll):
             base = self.code.b.add(i, i64(u * self.count)) if u else i
-            for j, value in enumerate(self._iteration(base, None)):
+            for j, value in enumerate(self._iteration(base, self._lanes_at(base, None))):
                 slot = j * self.unroll + u
                 results[slot] = self.emitter.fold(self.loop.folds[j], results[slot], value)
         return results
 
-    def _masked(self, extent: int | ir.Value) -> Callable[..., list[ir.Value]]:
+    def _masked(self, extent: Index | None) -> Callable[..., list[ir.Value]]:
+        """One vector of iterations, those below `extent`, or all of them."""
+
         def body(i: ir.Value, *sums: ir.Value) -> list[ir.Value]:
-            mask = self._tail_mask(i, extent)
+            mask = None if extent is None else self._tail_mask(i, extent)
             results = list(sums)
-            for j, value in enumerate(self._iteration(i, mask)):
+            for j, value in enumerate(self._iteration(i, self._lanes_at(i, mask))):
                 slot = j * self.unroll
                 fold = self.loop.folds[j]
                 if lanes_of(value.type) != self.count:
@@ -106,7 +145,7 @@ class LanesLoop:
 
         return body
 
-    def _tail_mask(self, i: ir.Value, extent: int | ir.Value) -> ir.Value | None:
+    def _tail_mask(self, i: ir.Value, extent: Index) -> ir.Value | None:
         if isinstance(extent, int) and isinstance(i, ir.Constant):
             left = extent - int(i.constant)
             return None if left >= self.count else self.code.mask_first(left, self.count)
@@ -116,12 +155,15 @@ class LanesLoop:
         )
         return self.code.mask_first(limited, self.count)
 
-    def _iteration(self, base: ir.Value, mask: ir.Value | None) -> list[ir.Value]:
-        """One vector of iterations; the values to fold."""
+    def _lanes_at(self, base: ir.Value, mask: ir.Value | None) -> Lanes:
+        return Lanes(self.loop.axis, base, self.count, mask)
+
+    def _iteration(self, base: ir.Value, lanes: Lanes | None) -> list[ir.Value]:
+        """One vector of iterations, or a single one; the values to fold."""
         emitter = self.emitter
         values = emitter.frame.values
         before = set(values)
-        outer, emitter.lanes = emitter.lanes, Lanes(self.loop.axis, base, self.count, mask)
+        outer, emitter.lanes = emitter.lanes, lanes
         emitter.frame.axes[self.loop.axis] = base
         emitter.emit(self.loop.body)
         results = [values[f.value] for f in self.loop.folds]
@@ -130,7 +172,9 @@ class LanesLoop:
             del values[made]
         return results
 
-    def _finish(self, sums: list[ir.Value]) -> None:
+    def _folded(self, sums: list[ir.Value]) -> list[ir.Value]:
+        """One value of each fold."""
+        results = []
         for j, f in enumerate(self.loop.folds):
             parts = sums[j * self.unroll : (j + 1) * self.unroll]
             signed = f.result.dtype.kind == "i"
@@ -139,4 +183,5 @@ class LanesLoop:
                 parts = [
                     self.code.combine(f.monoid, parts[i], parts[i + half], signed=signed) for i in range(half)
                 ]
-            self.emitter.frame.values[f.result] = self.code.reduce(f.monoid, parts[0], signed=signed)
+            results.append(self.code.reduce(f.monoid, parts[0], signed=signed))
+        return results

@@ -112,15 +112,20 @@ def _run_epilogue(o: _Operands, form: VectorForm, start: ir.Value, count: Index,
         value = code.load(code.at(o.sums, o.element, j), o.element, o.lanes)
         epilogue(code, Tile(zero, i64(plus(code, start, j)), value, o.lanes, mask, context))
 
-    def column_tile(i: ir.Value) -> None:
+    def single_tile(i: ir.Value) -> None:
         value = code.load(code.at(o.sums, o.element, i), o.element)
-        epilogue(code, Tile(i64(plus(code, start, i)), zero, value, 1, None, context))
+        place = i64(plus(code, start, i))
+        row, column = (zero, place) if form.row else (place, zero)
+        epilogue(code, Tile(row, column, value, 1, None, context))
 
     if not form.row:
-        code.loop(count, column_tile, name="finish")
+        code.loop(count, single_tile, name="finish")
         return
     full = floor_to(code, count, o.lanes)
     code.loop(full, lambda j: row_tile(j, None), step=o.lanes, name="finish")
+    if not code.masks:
+        code.loop(count, single_tile, start=full, name="single")
+        return
     rest = i64(minus(code, count, full))
     code.when(code.compare(">", rest, i64(0)), lambda: row_tile(i64(full), code.mask_first(rest, o.lanes)))
 
@@ -173,10 +178,11 @@ def _update_block(
     def update(k: ir.Value, depth: int) -> None:
         line = code.at(o.matrix, o.element, start, times(code, k, o.step))
         lines = [code.at(line, o.element, times(code, o.step, i)) for i in range(depth)]
-        scalars = []
+        singles, scalars = [], []
         for i in range(depth):
             pointer = code.at(o.vector, o.element, times(code, plus(code, k, i), o.vector_step))
-            scalars.append(code.splat(code.load(pointer, o.element), o.lanes))
+            singles.append(code.load(pointer, o.element))
+            scalars.append(code.splat(singles[-1], o.lanes))
 
         def vector(j: ir.Value, mask: ir.Value | None = None) -> None:
             place = code.at(sums, o.element, j)
@@ -187,7 +193,17 @@ def _update_block(
                 )
             code.store(total, place)
 
+        def element(j: ir.Value) -> None:
+            place = code.at(sums, o.element, j)
+            total = code.load(place, o.element)
+            for single, line in zip(singles, lines, strict=True):
+                total = code.fma(single, code.load(code.at(line, o.element, j), o.element), total)
+            code.store(total, place)
+
         code.loop(full, vector, step=o.lanes, name="vectors")
+        if not code.masks:
+            code.loop(count, element, start=full, name="elements")
+            return
         code.when(code.compare(">", rest, i64(0)), lambda: vector(i64(full), code.mask_first(rest, o.lanes)))
 
     deep = plus(code, first, floor_to(code, minus(code, end, first), DEPTH))
@@ -239,7 +255,19 @@ def _dot_rows(o: _Operands, lines: list[ir.Value]) -> list[ir.Value]:
     else:
         sums = code.loop(pairs, block, [zero] * (2 * len(lines)), step=DOT_BLOCK, name="blocks")
     sums = code.loop(full, lambda k, *acc: step(k, 1, acc, None), sums, start=pairs, step=lanes)
-    rest = i64(minus(code, o.depth, full))
-    mask = code.mask_first(rest, lanes)
-    sums = code.loop(o.depth, lambda k, *acc: step(k, 1, acc, mask), sums, start=full, step=lanes)
-    return [code.reduce("add", code.add(sums[2 * i], sums[2 * i + 1])) for i in range(len(lines))]
+    if code.masks:
+        rest = i64(minus(code, o.depth, full))
+        mask = code.mask_first(rest, lanes)
+        sums = code.loop(o.depth, lambda k, *acc: step(k, 1, acc, mask), sums, start=full, step=lanes)
+    totals = [code.reduce("add", code.add(sums[2 * i], sums[2 * i + 1])) for i in range(len(lines))]
+    if code.masks:
+        return totals
+
+    def single(k: ir.Value, *acc: ir.Value) -> list[ir.Value]:
+        x = code.load(code.at(o.vector, o.element, k), o.element)
+        return [
+            code.fma(x, code.load(code.at(line, o.element, k), o.element), total)
+            for line, total in zip(lines, acc, strict=True)
+        ]
+
+    return code.loop(o.depth, single, totals, start=full, name="single")

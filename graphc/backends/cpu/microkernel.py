@@ -180,9 +180,16 @@ def emit_finish(
         at_row, at_column = plus(code, row, i), plus(code, column, j)
         epilogue(code, Tile(i64(at_row), i64(at_column), value, lanes, mask, context))
 
+    def single(i: ir.Value, j: ir.Value) -> None:
+        value = code.load(code.at(tile, element, times(code, i, stride), j), element)
+        epilogue(code, Tile(i64(plus(code, row, i)), i64(plus(code, column, j)), value, 1, None, context))
+
     def each_row(i: ir.Value) -> None:
         full = code.b.sub(columns, code.b.urem(columns, i64(lanes)))
         code.loop(full, lambda j: one(i, j, None), step=lanes, name="vectors")
+        if not code.masks:
+            code.loop(columns, lambda j: single(i, j), start=full, name="single")
+            return
         rest = code.b.sub(columns, full)
         code.when(code.compare(">", rest, i64(0)), lambda: one(i, full, code.mask_first(rest, lanes)))
 
@@ -194,15 +201,27 @@ def emit_finish(
 def _plus_partial(
     code: Code, kernel: Kernel, arguments: dict[str, ir.Value], sums: tuple[ir.Value, ...]
 ) -> list[ir.Value]:
+    places = zip(
+        _partial_pointers(code, kernel, arguments), _partial_masks(code, kernel, arguments), strict=True
+    )
     return [
-        code.add(code.load(pointer, kernel.element, kernel.lanes), value)
-        for pointer, value in zip(_partial_pointers(code, kernel, arguments), sums, strict=True)
+        code.add(code.load(pointer, kernel.element, kernel.lanes, mask), value)
+        for (pointer, mask), value in zip(places, sums, strict=True)
     ]
 
 
 def _store_partial(code: Code, kernel: Kernel, arguments: dict[str, ir.Value], sums: list[ir.Value]) -> None:
-    for value, pointer in zip(sums, _partial_pointers(code, kernel, arguments), strict=True):
-        code.store(value, pointer)
+    places = zip(
+        _partial_pointers(code, kernel, arguments), _partial_masks(code, kernel, arguments), strict=True
+    )
+    for value, (pointer, mask) in zip(sums, places, strict=True):
+        code.store(value, pointer, mask)
+
+
+def _partial_masks(code: Code, kernel: Kernel, arguments: dict[str, ir.Value]) -> list[ir.Value | None]:
+    """No masks where sums lie in whole vectors; those of single columns must not touch their neighbours."""
+    masks = [None] * kernel.vectors if code.masks else tile_masks(code, kernel, arguments)
+    return masks * kernel.rows
 
 
 def _partial_pointers(code: Code, kernel: Kernel, arguments: dict[str, ir.Value]) -> list[ir.Value]:

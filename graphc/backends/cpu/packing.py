@@ -25,10 +25,21 @@ def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> 
     source, target, rows, columns, source_stride, target_stride = code.args
     _no_alias(source, target)
     full = floor_to(code, columns, lanes)
-    mask = code.mask_first(minus(code, columns, full), lanes)
+    mask = code.mask_first(minus(code, columns, full), lanes) if code.masks else None
 
     def vector(s: ir.Value, t: ir.Value, c: Index, inside: ir.Value | None = None) -> None:
         code.store(code.load(code.at(s, element, c), element, lanes, inside), code.at(t, element, c))
+
+    def rest(s: ir.Value, t: ir.Value, c: Index) -> None:
+        if mask is not None:
+            vector(s, t, c, mask)
+            return
+        code.store(code.like(ir.VectorType(element, lanes), 0), code.at(t, element, c))
+        code.loop(
+            columns,
+            lambda j: code.store(code.load(code.at(s, element, j), element), code.at(t, element, j)),
+            start=c,
+        )
 
     def straight(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
         for j in range(vectors):
@@ -36,12 +47,12 @@ def pack_rows(module: ir.Module, element: ir.Type, lanes: int, vectors: int) -> 
         return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
 
     def narrow(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
-        vector(s, t, 0, mask)
+        rest(s, t, 0)
         return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
 
     def any_width(_: ir.Value, s: ir.Value, t: ir.Value) -> list[ir.Value]:
         code.loop(full, lambda c: vector(s, t, c), step=lanes)
-        code.when(code.compare("<", full, columns), lambda: vector(s, t, full, mask))
+        code.when(code.compare("<", full, columns), lambda: rest(s, t, full))
         return [code.at(s, element, source_stride), code.at(t, element, target_stride)]
 
     is_straight = code.compare("==", columns, i64(vectors * lanes))
@@ -68,7 +79,7 @@ def pack_transposed(module: ir.Module, element: ir.Type, lanes: int) -> ir.Funct
     last = code.b.sub(columns, i64(1))
 
     def block(c: ir.Value, r: ir.Value) -> None:
-        inside = code.mask_first(minus(code, rows, r), lanes)
+        inside = code.mask_first(minus(code, rows, r), lanes) if code.masks else None
         first = code.at(source, element, r)
         tile = []
         for i in range(lanes):
@@ -79,10 +90,23 @@ def pack_transposed(module: ir.Module, element: ir.Type, lanes: int) -> ir.Funct
             code.store(row, target_row)
             target_row = code.at(target_row, element, target_stride)
 
+    blocks_end = rows if code.masks else floor_to(code, rows, lanes)
+
     def columns_block(c: ir.Value) -> None:
-        code.loop(rows, lambda r: block(c, r), step=lanes, name="blocks")
+        code.loop(blocks_end, lambda r: block(c, r), step=lanes, name="blocks")
+
+    def single_row(r: ir.Value) -> None:
+        first, row = code.at(source, element, r), code.at(target, element, times(code, r, target_stride))
+
+        def copy(c: ir.Value) -> None:
+            value = code.load(code.at(first, element, times(code, c, source_stride)), element)
+            code.store(value, code.at(row, element, c))
+
+        code.loop(columns, copy, name="copy")
 
     code.loop(columns, columns_block, step=lanes)
+    if not code.masks:
+        code.loop(rows, single_row, start=blocks_end, name="single")
     code.ret()
     return code.function
 
@@ -109,7 +133,17 @@ def pack_strided(module: ir.Module, element: ir.Type, lanes: int) -> ir.Function
             mask = code.mask_first(minus(code, columns, c), lanes)
             code.store(code.gather(pointers, element, lanes, mask), code.at(t, element, c))
 
-        code.loop(columns, vector, step=lanes)
+        def single(c: ir.Value) -> None:
+            value = code.load(code.at(s, element, times(code, c, column_stride)), element)
+            code.store(value, code.at(t, element, c))
+
+        if code.masks:
+            code.loop(columns, vector, step=lanes)
+        else:
+            # What fills the last vector comes first.
+            last = code.at(t, element, floor_to(code, columns, lanes))
+            code.store(code.like(ir.VectorType(element, lanes), 0), last)
+            code.loop(columns, single, name="single")
         return [code.at(s, element, row_stride), code.at(t, element, target_stride)]
 
     code.loop(rows, row, [source, target], name="rows")

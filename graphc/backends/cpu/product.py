@@ -23,7 +23,7 @@ PARALLEL_PRODUCT = 1 << 20  # multiply-adds from which on threads share a produc
 
 def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
     """Code for one product with its epilogue."""
-    shape = _shape(s)
+    shape, target = _shape(s), emitter.target
     capture = Capture(emitter.frame, s.body)
     rows, columns, depth = (emitter.size(d) for d in (s.row.extent, s.column.extent, s.depth))
     division = _division(emitter, s, shape)
@@ -33,12 +33,15 @@ def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
         emitter.part_name("product"),
         shape,
         lambda code, tile: _epilogue(emitter, s, capture, code, tile),
-        emitter.target.vector_bytes,
+        target.vector_bytes,
         unrolled_epilogue=not long,
         by_columns=division.by_columns,
+        registers=target.registers,
     )
     function.linkage = "internal"
-    scratch = -(-scratch_bytes(shape, vector_bytes=emitter.target.vector_bytes) // 64) * 64
+    scratch = (
+        -(-scratch_bytes(shape, vector_bytes=target.vector_bytes, registers=target.registers) // 64) * 64
+    )
     strides = [emitter.size(d) for d in (*s.left.strides, *s.right.strides)]
     operands = [emitter.address(o.buffer, emitter.uniform_part(o.index)[0]) for o in (s.left, s.right)]
     numbers = [rows, columns, depth, *strides]
@@ -83,11 +86,12 @@ def _division(emitter: KernelEmitter, s: k.Matmul, shape: MatmulShape) -> Divisi
     """The division of a product; the result does not depend on it."""
     work = product((s.row.extent, s.column.extent, s.depth))
     small = isinstance(work, int) and work < PARALLEL_PRODUCT
-    threads = 1 if small else emitter.target.threads
-    columns = column_block(shape, emitter.target.vector_bytes)
+    target = emitter.target
+    threads = 1 if small else target.threads
+    columns = column_block(shape, target.vector_bytes, registers=target.registers)
     if columns is not None and shape.n is not None and threads > 1:
         return Division(max(1, min(threads, -(-shape.n // columns))), columns, True)
-    block = row_block(shape, emitter.target.vector_bytes)
+    block = row_block(shape, target.vector_bytes, registers=target.registers)
     blocks = 1 << 30 if shape.m is None else -(-shape.m // block)
     return Division(max(1, min(threads, blocks)), block, False)
 

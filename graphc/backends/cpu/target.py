@@ -73,7 +73,8 @@ _MACHINES: Final = (
         LINUX_RISCV,
         "generic-rv64",
         "+m,+a,+f,+d,+c",
-        Target(vector_bytes=16, masks=False),
+        # It has no vectors: each is four numbers, or two, in registers of their own.
+        Target(vector_bytes=16, masks=False, registers=8),
         abi="lp64d",
     ),
     Machine(
