@@ -90,30 +90,44 @@ def epilogue_of(kind: str, dtype: np.dtype, n_stride: int) -> Callable[[Code, Ti
         return code.load(code.at(tile.context, PTR, index), PTR)
 
     def store(code: Code, tile: Tile) -> None:
+        if kind == TRANSPOSED or tile.down:
+            each_lane(code, tile)
+            return
         value = tile.value
         if kind == BIAS_RELU:
             bias = code.at(field(code, tile, 1), element, tile.column)
-            value = code.add(value, code.load(bias, element, tile.lanes, tile.mask))
-            value = code.select(code.compare(">", value, code.like(value, 0)), value, code.like(value, 0))
-        if kind == TRANSPOSED:
-            store_lanes(code, tile, value)
-            return
+            value = with_bias(code, value, code.load(bias, element, tile.lanes, tile.mask))
         offset = code.b.mul(tile.row, i64(n_stride))
         target = code.at(field(code, tile, 0), element, offset, tile.column)
         if kind == ACCUMULATE:
             value = code.add(value, code.load(target, element, tile.lanes, tile.mask))
         code.store(value, target, tile.mask)
 
-    def store_lanes(code: Code, tile: Tile, value: ir.Value) -> None:
+    def with_bias(code: Code, value: ir.Value, bias: ir.Value) -> ir.Value:
+        value = code.add(value, bias)
+        return code.select(code.compare(">", value, code.like(value, 0)), value, code.like(value, 0))
+
+    def each_lane(code: Code, tile: Tile) -> None:
         for lane in range(tile.lanes):
-            column = code.b.add(tile.column, i64(lane))
-            offset = code.b.mul(column, i64(n_stride))
-            target = code.at(field(code, tile, 0), element, offset, tile.row)
-            scalar = value if tile.lanes == 1 else code.lane(value, lane)
+            here = (lane, 0) if tile.down else (0, lane)
+            row, column = (code.b.add(x, i64(n)) for x, n in zip((tile.row, tile.column), here, strict=True))
+            scalar = tile.value if tile.lanes == 1 else code.lane(tile.value, lane)
             if tile.mask is None:
-                code.store(scalar, target)
+                one(code, tile, row, column, scalar)
             else:
-                code.when(code.lane(tile.mask, lane), lambda s=scalar, t=target: code.store(s, t))
+                there = code.lane(tile.mask, lane)
+                code.when(there, lambda at=(row, column, scalar): one(code, tile, *at))
+
+    def one(code: Code, tile: Tile, row: ir.Value, column: ir.Value, value: ir.Value) -> None:
+        if kind == TRANSPOSED:
+            row, column = column, row
+        if kind == BIAS_RELU:
+            bias = code.at(field(code, tile, 1), element, column)
+            value = with_bias(code, value, code.load(bias, element))
+        target = code.at(field(code, tile, 0), element, code.b.mul(row, i64(n_stride)), column)
+        if kind == ACCUMULATE:
+            value = code.add(value, code.load(target, element))
+        code.store(value, target)
 
     return store
 

@@ -106,28 +106,23 @@ def _discard(_: list[ir.Value]) -> None:
 
 
 def _run_epilogue(o: _Operands, form: VectorForm, start: ir.Value, count: Index, epilogue: Epilogue) -> None:
+    """The epilogue over a chunk of results, a vector of them at a time, along the row or the column."""
     code, zero, context = o.code, i64(0), o.code.args[2]
 
-    def row_tile(j: ir.Value, mask: ir.Value | None) -> None:
-        value = code.load(code.at(o.sums, o.element, j), o.element, o.lanes)
-        epilogue(code, Tile(zero, i64(plus(code, start, j)), value, o.lanes, mask, context))
-
-    def single_tile(i: ir.Value) -> None:
-        value = code.load(code.at(o.sums, o.element, i), o.element)
-        place = i64(plus(code, start, i))
+    def tile(j: ir.Value, lanes: int, mask: ir.Value | None) -> None:
+        value = code.load(code.at(o.sums, o.element, j), o.element, lanes)
+        place = i64(plus(code, start, j))
         row, column = (zero, place) if form.row else (place, zero)
-        epilogue(code, Tile(row, column, value, 1, None, context))
+        epilogue(code, Tile(row, column, value, lanes, mask, context, down=not form.row))
 
-    if not form.row:
-        code.loop(count, single_tile, name="finish")
-        return
     full = floor_to(code, count, o.lanes)
-    code.loop(full, lambda j: row_tile(j, None), step=o.lanes, name="finish")
+    code.loop(full, lambda j: tile(j, o.lanes, None), step=o.lanes, name="finish")
     if not code.masks:
-        code.loop(count, single_tile, start=full, name="single")
+        code.loop(count, lambda j: tile(j, 1, None), start=full, name="single")
         return
     rest = i64(minus(code, count, full))
-    code.when(code.compare(">", rest, i64(0)), lambda: row_tile(i64(full), code.mask_first(rest, o.lanes)))
+    mask = code.mask_first(rest, o.lanes)
+    code.when(code.compare(">", rest, i64(0)), lambda: tile(i64(full), o.lanes, mask))
 
 
 def _updates(o: _Operands, start: ir.Value, count: Index) -> None:

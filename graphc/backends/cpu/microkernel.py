@@ -19,7 +19,10 @@ from graphc.backends.cpu.llvm import I1, I64, PTR, Code, i64
 
 @dataclass
 class Tile:
-    """One finished vector of C, given to an epilogue: C[row, column + lane] for lane < lanes."""
+    """One finished vector of C, given to an epilogue: C[row, column + lane] for lane < lanes.
+
+    If it goes `down`, it is C[row + lane, column].
+    """
 
     row: ir.Value
     column: ir.Value
@@ -27,6 +30,7 @@ class Tile:
     lanes: int
     mask: ir.Value | None
     context: ir.Value
+    down: bool = False
 
 
 Epilogue = Callable[[Code, Tile], None]

@@ -133,5 +133,6 @@ def _epilogue(emitter: KernelEmitter, s: k.Matmul, capture: Capture, code: Code,
     frame.values[s.result] = tile.value
     inner = type(emitter)(code, frame, emitter.name, emitter.target)
     if tile.lanes > 1:
-        inner.lanes = Lanes(s.column, tile.column, tile.lanes, tile.mask)
+        axis, base = (s.row, tile.row) if tile.down else (s.column, tile.column)
+        inner.lanes = Lanes(axis, base, tile.lanes, tile.mask)
     inner.emit(s.body)
