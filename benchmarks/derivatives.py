@@ -211,7 +211,7 @@ def derivative_workloads() -> list[Workload]:
         return [c.jacobian(c.tanh(s[1] @ s[0] + s[2]), s[0])]
 
     def casadi_arm(c: Any, s: Any) -> Any:
-        return c.sumsqr(_casadi_step(c, *s))
+        return c.sumsqr(casadi_step(c, *s))
 
     argnums = {"argnums": (0, 1, 2)}
     arms = (state, torque, body)
@@ -308,13 +308,13 @@ def _casadi_rollout(c: Any, x: Any, us: Any, p: Any) -> Any:
     """The cost of the last state, by CasADi's `mapaccum`."""
     shapes = (4, 2, 4)
     symbols = [c.SX.sym(name, n) for name, n in zip("xup", shapes, strict=True)]
-    step = c.Function("step", symbols, [_casadi_step(c, *symbols)])
+    step = c.Function("step", symbols, [casadi_step(c, *symbols)])
     count = us.shape[0]
     states = step.mapaccum(count)(x, us.T, c.repmat(p, 1, count))
     return c.sumsqr(states[:, -1])
 
 
-def _casadi_step(c: Any, x: Any, u: Any, p: Any) -> Any:
+def casadi_step(c: Any, x: Any, u: Any, p: Any) -> Any:
     """`runge_kutta` on CasADi's symbols."""
     functions = types.SimpleNamespace(cos=c.cos, sin=c.sin, array=lambda items: c.vertcat(*items))
     return on(functions, FORMULAS)["runge_kutta"](x, u, p)
