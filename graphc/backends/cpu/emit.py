@@ -9,11 +9,12 @@ from llvmlite import ir
 from graphc.backends.cpu.addressing import Memory
 from graphc.backends.cpu.frame import Frame
 from graphc.backends.cpu.lanes import LanesLoop
-from graphc.backends.cpu.llvm import I64, PTR, Code, i64, lanes_of, value_type
+from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, value_type
 from graphc.backends.cpu.parallel import emit_parallel
 from graphc.backends.cpu.product import emit_product
 from graphc.backends.cpu.scalars import emit_op
 from graphc.backends.cpu.target import Target
+from graphc.backends.cpu.together import Together, arranged
 from graphc.lower import kernel_ir as k
 from graphc.lower.schedule import identity_of
 
@@ -32,8 +33,15 @@ class KernelEmitter(Memory):
 
     def emit(self, body: Sequence[k.Statement]) -> None:
         """Code for every statement, in order."""
-        for statement in body:
-            self._statement(statement)
+        if self.lanes is not None:
+            for statement in body:
+                self._statement(statement)
+            return
+        for item in arranged(body, self.target.vector_bytes):
+            if isinstance(item, Together):
+                self._together(item)
+            else:
+                self._statement(item)
 
     def _statement(self, s: k.Statement) -> None:
         values, code = self.frame.values, self.code
@@ -70,6 +78,22 @@ class KernelEmitter(Memory):
     def _let(self, s: k.Let) -> ir.Value:
         args = self._uniform([self.frame.values[v] for v in s.operands])
         return emit_op(self.code, s.op, args, [v.dtype for v in s.operands], s.result.dtype)
+
+    def _together(self, together: Together) -> None:
+        """One vector through a formula; lanes beyond the calls repeat the first."""
+        code, calls = self.code, together.calls
+        lanes = 1 << (len(calls) - 1).bit_length()
+        first = calls[0]
+        vectors = []
+        for position in range(len(first.operands)):
+            values = [self.frame.values[call.operands[position]] for call in calls]
+            vector = code.splat(values[0], lanes)
+            for lane, value in enumerate(values[1:], 1):
+                vector = code.b.insert_element(vector, value, ir.Constant(I32, lane))
+            vectors.append(vector)
+        result = emit_op(code, first.op, vectors, [v.dtype for v in first.operands], first.result.dtype)
+        for lane, call in enumerate(calls):
+            self.frame.values[call.result] = code.lane(result, lane)
 
     def _uniform(self, args: list[ir.Value]) -> list[ir.Value]:
         """The operands as vectors if one of them is a vector."""

@@ -38,6 +38,7 @@ Writer = Callable[..., ir.Value]
 
 INLINED = 12  # long formulas written out in one function; a call costs little beside the registers they need
 IN_MODULE = 64  # and in one module: beyond, compiling them again and again takes most of the time
+_LONG: set[Writer] = set()
 _written: WeakKeyDictionary[ir.Module, int] = WeakKeyDictionary()
 
 
@@ -60,6 +61,7 @@ def long(formula: Formula) -> Writer:
             return helper(code, f"called_{formula.__name__}", inline(formula), operands)
         return inline(formula)(code, *operands)
 
+    _LONG.add(write)
     return write
 
 
@@ -69,6 +71,7 @@ def outlined(formula: Formula) -> Writer:
     def write(code: Code, *operands: ir.Value) -> ir.Value:
         return helper(code, formula.__name__, inline(formula), operands)
 
+    _LONG.add(write)
     return write
 
 
@@ -173,3 +176,6 @@ MATH: Final[dict[str, Writer]] = {
     "isinf": inline(rounding.isinf),
     "isfinite": inline(rounding.isfinite),
 }
+
+# The ops whose formulas are long enough that numbers are worth packing into a vector for them.
+LONG: Final = frozenset(name for name, writer in MATH.items() if writer in _LONG)
