@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.autodiff.forward import propagate, pushforward
 from graphc.autodiff.reverse import arriving, pullback, zeros
+from graphc.batching.apart import numbers_of, pays
 from graphc.batching.basis import products_of_basis, split_products
 from graphc.batching.batch import batch_graph
 from graphc.batching.entries import assembled
@@ -84,8 +85,10 @@ def _forward(
 ) -> list[Any]:
     # For each input, the tangents of all outputs, basis vectors along the last axis.
     columns: list[list[Any]] = []
+    apart = _is_taken_apart(graph, wrt)
+    outputs = numbers_of(trace, graph, inputs) if apart else outputs
     for position, i in enumerate(wrt):
-        if one_by_one(graph, graph.inputs[i]):
+        if apart or one_by_one(graph, graph.inputs[i]):
             tangents = [propagate(trace, {inputs[i]: e}, outputs) for e in _basis(inputs[i])]
             columns.append(
                 [_stacked(trace, [t[k] for t in tangents], y, last=True) for k, y in enumerate(outputs)]
@@ -99,6 +102,13 @@ def _forward(
         for k, y in enumerate(outputs)
         for i, column in zip(wrt, columns, strict=True)
     ]
+
+
+def _is_taken_apart(graph: Graph, wrt: Sequence[int]) -> bool:
+    """Whether the columns are taken one by one from a program on numbers."""
+    columns = _count(graph.inputs[i] for i in wrt)
+    several = isinstance(columns, int) and 1 < columns <= SCALARS
+    return several and not all(one_by_one(graph, graph.inputs[i]) for i in wrt) and pays(graph, wrt)
 
 
 def _reverse(

@@ -15,9 +15,9 @@ import numpy as np
 from graphc.control.capture import close_over
 from graphc.control.regions import AbstractControl
 from graphc.ir.dims import Dim, product
-from graphc.ir.graph import Builder, Graph, Node
+from graphc.ir.graph import Builder, Graph, Item, Node
 from graphc.ir.types import ArrayType
-from graphc.ops import leaf, reduce
+from graphc.ops import leaf, reduce, view
 from graphc.ops.base import AbstractElementwise, apply
 from graphc.ops.contract import Contract
 from graphc.ops.stop import StopGradient
@@ -65,6 +65,22 @@ def copy_outputs(graph: Graph, slots: Sequence[int]) -> Graph:
     for slot in slots:
         outputs[slot] = builder.add(Copy(slot), outputs[slot], source=outputs[slot].source)
     return Graph(graph.inputs, tuple(outputs), graph.names)
+
+
+def flat_outputs(graph: Graph) -> Graph:
+    """The graph without reshapes at its end: what is reshaped lies in memory as the result does."""
+    outputs: list[Node] = []
+    for i, node in enumerate(graph.outputs):
+        others = (*outputs, *graph.outputs[i + 1 :])
+        while isinstance(node.op, view.Reshape) and _is_made(node.args[0]) and node.args[0] not in others:
+            node = node.args[0]
+        outputs.append(node)
+    return Graph(graph.inputs, tuple(outputs), graph.names)
+
+
+def _is_made(node: Node) -> bool:
+    """Whether memory of its own is filled for a node."""
+    return not isinstance(node.op, leaf.Input | leaf.Const | leaf.Unset | Item | AbstractControl)
 
 
 def _own_outputs(trace: Trace, inputs: tuple[Node, ...], outputs: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -19,7 +19,7 @@ from graphc.lower.fuse import Group, fuse
 from graphc.lower.join import Steps, join_small
 from graphc.lower.memory import Plan, Time, plan
 from graphc.lower.opaque import OPAQUE
-from graphc.lower.prepare import copy_outputs, prepare
+from graphc.lower.prepare import copy_outputs, flat_outputs, prepare
 from graphc.lower.printer import format_kernel
 from graphc.lower.product import ProductScheduler
 from graphc.lower.regions import RegionLowering
@@ -69,7 +69,7 @@ class LoweredProgram:
 def lower(graph: Graph, donated: Mapping[int, int] | None = None) -> LoweredProgram:
     """The kernels of `graph`. `donated` maps an output to the input whose memory it takes over."""
     errors = ErrorTable()
-    graph = prepare(graph)
+    graph = flat_outputs(prepare(graph))
     body = lower_body(graph, dict(donated or {}), errors)
     guards = tuple((r.dim, errors.number("ShapeError", r.text())) for r in requirements(graph))
     steps = join_small(Steps(body.kernels, body.temporaries))
