@@ -23,11 +23,11 @@ GUARD = 64  # bytes around every buffer that must stay as they were
 class Native:
     """The machine code of a graph."""
 
-    def __init__(self, graph: Graph, vector_bytes: int = 64) -> None:
+    def __init__(self, graph: Graph, vector_bytes: int = 64, target: Target | None = None) -> None:
         self.graph = graph
         self.lowered: LoweredProgram = lower(graph)
         module = ir.Module()
-        self.arena: Dim = emit_program(module, self.lowered, "program", Target(vector_bytes))
+        self.arena: Dim = emit_program(module, self.lowered, "program", target or Target(vector_bytes))
         self.code = Loaded(object_code(str(module)))
         signature = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)
         self.function = signature(self.code.address("program"))
