@@ -5,20 +5,21 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from llvmlite import ir
 
 from graphc.backends.cpu.jit import machine_assembly, with_attributes
 from graphc.backends.cpu.program import emit_program
-from graphc.backends.cpu.target import MACHINES, Target
+from graphc.backends.cpu.target import MACHINES, Target, native_target
 from graphc.ir.graph import Builder, Graph
 from graphc.ir.parser import registered_ops
-from graphc.ir.types import ArrayType
+from graphc.ir.types import DTYPE_NAMES, ArrayType
 from graphc.lower.program import lower
 from graphc.ops.leaf import Input
 from tests.backends.foreign import PLACES, Arrays, Batch, Place
@@ -96,10 +97,7 @@ def products(cases: list[tuple[tuple[int, int, int], str]]) -> list[Check]:
     for number, ((m, n, k), kind) in enumerate(cases):
         rng = np.random.default_rng(number)
         for turned in (False, True):
-            a, b = (
-                rng.standard_normal(s).astype(kind.replace("f", "f4" if "32" in kind else "f8")[:2])
-                for s in ((m, k), (k, n))
-            )
+            a, b = (rng.standard_normal(s).astype(DTYPE_NAMES[kind]) for s in ((m, k), (k, n)))
             given = (np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)) if turned else (a, b)
             shapes = ("[K, M]", "[N, K]") if turned else ("[M, K]", "[K, N]")
             types = list(given), [kind + shape for shape in shapes]
@@ -155,10 +153,14 @@ def functions(dtype: np.dtype, count: int) -> tuple[Graph, Arrays]:
     return Graph(tuple(inputs), tuple(outputs)), tuple(arrays)
 
 
+# What this processor can stand for: machines that fuse multiply-adds, and those that do not.
+_HERE = {True: Target(64), False: Target(16, fma=False, masks=False, rounding=False)}
+
+
 @functools.cache
 def bits_here(fused: bool) -> list[tuple[Graph, Arrays, Arrays]]:
     """Programs, arguments and results on this processor, with or without fused multiply-adds."""
-    target = Target(16) if fused else Target(16, fma=False, masks=False, rounding=False)
+    target = _HERE[fused]
     found = []
     for dtype in (SINGLE, DOUBLE):
         graph, arrays = functions(dtype, 61)
@@ -174,6 +176,24 @@ def test_elementary_functions_have_the_same_bits_on_all_machines_that_fuse_or_do
         Check(graph, (arrays,), functools.partial(_same_bits, expected))
         for graph, arrays, expected in bits_here(MACHINES[name].target.fma)
     ]
+    run_everywhere(name, checks, tmp_path)
+
+
+@each_machine
+def test_matrix_products_have_the_same_bits_on_all_machines_that_fuse_or_do_not(
+    name: str, tmp_path: Path
+) -> None:
+    target = _HERE[MACHINES[name].target.fma]
+    checks = []
+    for m, n, k, kind in ((17, 33, 65, "f32"), (5, 11, 600, "f64"), (3, 9, 7, "f64")):
+        rng = np.random.default_rng(m)
+        a, b = (rng.standard_normal(s).astype(DTYPE_NAMES[kind]) for s in ((m, k), (k, n)))
+        for types in ([a, b], [f"{kind}[M, K]", f"{kind}[K, N]"]):
+            graph = record(np.matmul, *types).graph
+            expected = Native(graph, target=target)(a, b)
+            checks.append(
+                Check(graph, ((a, b),), lambda _, found, e=expected: np.testing.assert_array_equal(found, e))
+            )
     run_everywhere(name, checks, tmp_path)
 
 
@@ -259,3 +279,38 @@ def test_attributes_are_added_to_every_function() -> None:
         "{ noin", "{ vscale_range(2,16) noin"
     )
     assert with_attributes(text, "vscale_range(2,16)") == expected
+
+
+def test_pointers_in_memory_are_as_wide_as_the_machine_has_them() -> None:
+    """Code that reads the table of buffers claims no more alignment than its pointers have."""
+    module = ir.Module()
+    emit_program(module, lower(record(polynomial, "f32[N]").graph), "program", MACHINES["wasm32"].target)
+    loads = re.findall(r"= load ptr.*", str(module))
+    assert loads and not any("align" in line for line in loads)
+
+
+@pytest.mark.parametrize(
+    ("triple", "features", "expected"),
+    [
+        ("x86_64-unknown-linux-gnu", ["avx512f", "avx2", "fma"], Target(64, 3, fast_ldexp=True)),
+        (
+            "x86_64-unknown-linux-gnu",
+            ["avx2", "fma", "sse4.1"],
+            replace(MACHINES["x86-64-v3"].target, threads=3),
+        ),
+        ("x86_64-unknown-linux-gnu", [], replace(MACHINES["x86-64"].target, threads=3)),
+        (
+            "x86_64-unknown-linux-gnu",
+            ["sse4.1"],
+            replace(MACHINES["x86-64"].target, threads=3, rounding=True),
+        ),
+        ("arm64-apple-darwin23", ["neon"], replace(MACHINES["aarch64"].target, threads=3)),
+        ("riscv64-unknown-linux-gnu", ["v"], replace(MACHINES["riscv64"].target, threads=3)),
+    ],
+)
+def test_the_native_target_is_that_of_the_architecture(
+    triple: str, features: list[str], expected: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llvm, "get_process_triple", lambda: triple)
+    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: dict.fromkeys(features, True))
+    assert native_target(3) == expected

@@ -58,10 +58,16 @@ class LanesLoop:
     def emit(self) -> None:
         """The loop's code; its folds are left in the frame."""
         start = [self._identity(f) for f in self.loop.folds for _ in range(self.unroll)]
-        folds = self._with_masks(start) if self.code.masks else self._without_masks(start)
+        folds = self._with_masks(start) if self._takes_masks() else self._without_masks(start)
         self.emitter.frame.axes.pop(self.loop.axis, None)
         for f, value in zip(self.loop.folds, folds, strict=True):
             self.emitter.frame.values[f.result] = value
+
+    def _takes_masks(self) -> bool:
+        """Whether vectors of all that the loop reads and writes take a mask."""
+        accesses = (s for s in k.statements(self.loop.body) if isinstance(s, k.Load | k.Store))
+        smallest = min((s.buffer.dtype.itemsize for s in accesses), default=8)
+        return self.code.masks and smallest >= self.emitter.target.masked_bytes
 
     def _with_masks(self, start: list[ir.Value]) -> list[ir.Value]:
         """All iterations; the folds."""

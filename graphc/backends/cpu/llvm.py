@@ -268,6 +268,8 @@ class Code:
         align: int | None = None,
     ) -> ir.Value:
         """`lanes` consecutive elements; masked lanes read nothing and hold zero."""
+        if isinstance(element, ir.PointerType):
+            return self.b.load(pointer, typ=element)  # its size and alignment are the target's
         align = align or size_of(element)
         if lanes == 1:
             return self.b.load(pointer, align=align, typ=element)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from graphc.errors import ArgumentError
@@ -19,6 +19,7 @@ class Target:
     fast_ldexp: bool = False  # one instruction scales by powers of two (AVX-512)
     fma: bool = True  # one instruction multiplies and adds
     masks: bool = True  # vector loads and stores take a mask
+    masked_bytes: int = 1  # of the smallest elements that they take a mask for
     registers: int = 32  # vector registers
     rounding: bool = True  # one instruction rounds to an integer
 
@@ -51,11 +52,12 @@ _V2 = ("cx16", "sahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2")
 _V3 = (*_V2, "avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
 _V4 = (*_V3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
+_AVX2 = Target(vector_bytes=32, masked_bytes=4, registers=16)
 _SSE2 = Target(vector_bytes=16, fma=False, masks=False, registers=16, rounding=False)
 
 _MACHINES: Final = (
     Machine("x86-64", LINUX_X86, "x86-64", "", _SSE2),
-    Machine("x86-64-v3", LINUX_X86, "x86-64-v3", "", Target(vector_bytes=32, registers=16), _V3),
+    Machine("x86-64-v3", LINUX_X86, "x86-64-v3", "", _AVX2, _V3),
     Machine("x86-64-v4", LINUX_X86, "x86-64-v4", "", Target(vector_bytes=64, fast_ldexp=True), _V4),
     Machine("aarch64", LINUX_ARM, "generic", "", Target(vector_bytes=16, masks=False)),
     # Fixed vectors of 32 bytes: without the range LLVM would split them into those of NEON.
@@ -126,9 +128,13 @@ def native_target(threads: int = 1) -> Target:
     """The vector registers of the processor that runs this process."""
     import llvmlite.binding as llvm
 
+    architecture = llvm.get_process_triple().partition("-")[0].replace("arm64", "aarch64")
+    if architecture != "x86_64" and architecture in MACHINES:
+        return replace(MACHINES[architecture].target, threads=threads)
     features = llvm.get_host_cpu_features()
     if features.get("avx512f", False):
         return Target(64, threads, fast_ldexp=True)
     if features.get("avx2", False) and features.get("fma", False):
-        return Target(32, threads, registers=16)
-    return Target(16, threads, fma=bool(features.get("fma", False)), masks=False, registers=16)
+        return replace(_AVX2, threads=threads)
+    has_fma, has_rounding = (bool(features.get(name, False)) for name in ("fma", "sse4.1"))
+    return replace(_SSE2, threads=threads, fma=has_fma, rounding=has_rounding)
