@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import machine_assembly, with_attributes
+from graphc.backends.cpu.jit import machine_assembly, machine_code, with_attributes
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Target, native_target
 from graphc.ir.graph import Builder, Graph
@@ -314,3 +314,14 @@ def test_the_native_target_is_that_of_the_architecture(
     monkeypatch.setattr(llvm, "get_process_triple", lambda: triple)
     monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: dict.fromkeys(features, True))
     assert native_target(3) == expected
+
+
+@each_machine
+def test_calls_of_other_libraries_are_found_in_objects(name: str) -> None:
+    text = """
+declare double @of_a_library(double)
+define double @f(double %x) {
+  %y = call double @of_a_library(double %x)
+  ret double %y
+}"""
+    assert undefined(machine_code(text, MACHINES[name])) - LINKERS == {"of_a_library"}

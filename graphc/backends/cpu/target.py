@@ -29,8 +29,9 @@ class Machine:
     """A processor, or a level of instructions that many processors have.
 
     `needs` are the features, by LLVM's names, that a program must find at run time before it uses code for
-    this machine; `abi` is how arguments are passed, where a processor knows several ways; `attributes` are
-    what every function must carry, in LLVM's words.
+    this machine, and `least_vector_bytes` the length of vectors, where processors differ in that; `abi` is
+    how arguments are passed, where a processor knows several ways; `attributes` are what every function must
+    carry, in LLVM's words.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Machine:
     needs: tuple[str, ...] = ()
     abi: str = ""
     attributes: str = ""
+    least_vector_bytes: int = 0
 
     @property
     def architecture(self) -> str:
@@ -60,7 +62,8 @@ _MACHINES: Final = (
     Machine("x86-64-v3", LINUX_X86, "x86-64-v3", "", _AVX2, _V3),
     Machine("x86-64-v4", LINUX_X86, "x86-64-v4", "", Target(vector_bytes=64, fast_ldexp=True), _V4),
     Machine("aarch64", LINUX_ARM, "generic", "", Target(vector_bytes=16, masks=False)),
-    # Fixed vectors of 32 bytes: without the range LLVM would split them into those of NEON.
+    # Fixed vectors of 32 bytes: without the range LLVM would split them into those of NEON. On processors
+    # whose vectors have 16 the code computes wrong numbers.
     Machine(
         "aarch64-sve",
         LINUX_ARM,
@@ -69,6 +72,7 @@ _MACHINES: Final = (
         Target(vector_bytes=32),
         ("sve",),
         attributes="vscale_range(2,16)",
+        least_vector_bytes=32,
     ),
     Machine(
         "riscv64",
@@ -87,6 +91,7 @@ _MACHINES: Final = (
         Target(vector_bytes=16),
         ("v",),
         abi="lp64d",
+        least_vector_bytes=16,
     ),
     Machine(
         "wasm32",
