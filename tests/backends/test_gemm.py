@@ -277,7 +277,7 @@ def test_more_rows_than_a_row_block_with_blocked_sums(static):
 PLAIN = Target(16, fma=False, masks=False, registers=16, rounding=False)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [*SIZES[1::2], (1, 131, 67)], ids=str)
 @pytest.mark.parametrize("layout", ["rows", "columns", "strided"])
 @pytest.mark.parametrize("static", ["mk", ""])
 def test_products_without_masks_touch_nothing_beside_their_operands(size, layout, static):

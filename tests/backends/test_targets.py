@@ -119,7 +119,7 @@ def test_code_of_every_machine_is_the_definition_and_calls_no_library(name: str,
     start = list(MACHINES).index(name)
     run_everywhere(
         name,
-        [*definitions(16, 2 * start), *random_programs(6), *products(PRODUCTS[start % 2 :: 2])],
+        [*definitions(24, 3 * start), *random_programs(6), *products(PRODUCTS[start % 2 :: 2])],
         tmp_path,
     )
 
