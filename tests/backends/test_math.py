@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -220,3 +221,14 @@ def test_sine_of_every_power_of_two_is_accurate() -> None:
     x = 2.0 ** np.arange(-1074, 1024)
     y = array_function("sin", DOUBLE, 8)(x)
     assert np.max(error_in_ulps(y, np.sin(x.astype(np.longdouble)))) < 1.6
+
+
+def test_the_page_on_accuracy_states_the_bounds_that_are_tested() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \|(.*)\|$", (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text(), re.M
+    )
+    stated = {name: [cell.strip() for cell in rest.split("|")] for name, rest in rows}
+    assert list(stated) == [case.name for case in CASES]
+    for case in CASES:
+        bounds = [case.bound(dtype, fused=fused) for fused in (True, False) for dtype in (SINGLE, DOUBLE)]
+        assert stated[case.name][1:8:2] == [f"{bound:.1f}" for bound in bounds], case.name
