@@ -195,7 +195,7 @@ def _linux_ir(machines: Sequence[Machine]) -> str:
         lines += [f"  %have{i} = and i64 %hwcap, {mask}", f"  %fit{i} = icmp eq i64 %have{i}, {mask}"]
         condition = f"%fit{i}"
         if "sve" in machine.needs:
-            lines.append(f"  %long{i} = icmp uge i64 %vector, {machine.target.vector_bytes}")
+            lines.append(f"  %long{i} = icmp uge i64 %vector, {machine.least_vector_bytes}")
             lines.append(f"  %both{i} = and i1 {condition}, %long{i}")
             condition = f"%both{i}"
         fits.append(condition)
