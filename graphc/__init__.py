@@ -9,6 +9,7 @@ from graphc.version import VERSION
 
 if TYPE_CHECKING:
     from graphc.aot.export import export as export
+    from graphc.aot.load import load as load
     from graphc.api.checkpoint import checkpoint as checkpoint
     from graphc.api.compile import Compiled as Compiled
     from graphc.api.compile import compile as compile
@@ -68,6 +69,7 @@ _PUBLIC = {
     "jacrev": "graphc.api.jacobian",
     "jvp": "graphc.api.transform",
     "odeint": "graphc.api.odeint",
+    "load": "graphc.aot.load",
     "ones": "graphc.api.create",
     "root": "graphc.api.implicit",
     "scan": "graphc.api.control_flow.loops",
@@ -89,6 +91,7 @@ _PUBLIC = {
             "DonationError",
             "GraphcError",
             "LeakedTracerError",
+            "LoadError",
             "ParseError",
             "ShapeError",
             "TraceError",

@@ -61,5 +61,9 @@ class CompilationError(GraphcError, RuntimeError):
     """The backend could not produce machine code."""
 
 
+class LoadError(GraphcError, ValueError):
+    """An exported library cannot be loaded: damaged, made for another machine, or not what it should be."""
+
+
 class ConvergenceError(GraphcError, ArithmeticError):
     """An iterative method did not converge."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import llvmlite
 import numpy as np
 
 from graphc.aot.archive import archive
@@ -19,7 +20,9 @@ from graphc.aot.entry import Held, Source
 from graphc.aot.header import header_text
 from graphc.aot.interface import Function, Library, exported_symbols
 from graphc.aot.link import linker_for, shared_library
+from graphc.aot.loaded.files import shared_name
 from graphc.aot.manifest import manifest_text
+from graphc.aot.module_text import module_text
 from graphc.aot.names import Names, Tags, check_name, identifier
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
@@ -30,8 +33,10 @@ from graphc.backends.lowering import lowered
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.processors import MOST_THREADS
+from graphc.version import VERSION
 
 WeightsMode = Literal["embed", "file", "arguments"]
+_VERSIONS = {"graphc": VERSION, "numpy": np.__version__, "llvmlite": llvmlite.__version__}
 
 
 def export(
@@ -48,7 +53,7 @@ def export(
     threads: int = 1,
     shared: bool | None = None,
 ) -> Build:
-    """Writes a C library that computes `function`: NAME.so, NAME.a, NAME.o, NAME.h, NAME.json into `path`.
+    """Writes a C library that computes `function`: libNAME.so, NAME.py and others into `path`.
 
     function: a function, a compiled or transformed one, or a module; or a dict from the ends of names to
         tuples (function, *types), for several functions in one library.
@@ -263,13 +268,15 @@ def _written(folder: Path, library: Library, code: bytes, weights: Weights, shar
         f"{name}.a": archive(name, code, exports),
     }
     notes: tuple[str, ...] = ()
-    suffix = "wasm" if architecture == "wasm32" else "so"
+    linked = f"{name}.wasm" if architecture == "wasm32" else shared_name(name)
     if shared or (shared is None and linker_for(architecture) is not None):
-        linked = shared_library(name, code, architecture, exports, threads=library.threads > 1)
-        contents[f"{name}.{suffix}"] = linked
+        data = shared_library(name, code, architecture, exports, threads=library.threads > 1)
+        contents[linked] = data
     elif shared is None:
-        notes = (f"no linker for {architecture} was found here: {name}.{suffix} was not made",)
+        notes = (f"no linker for {architecture} was found here: {linked} was not made",)
     if weights.in_file:
         contents[f"{name}.safetensors"] = weights.file
-    contents[f"{name}.json"] = manifest_text(library, contents).encode()
+    if shared_name(name) in contents:
+        contents[f"{name}.py"] = module_text(library, contents).encode()
+    contents[f"{name}.json"] = manifest_text(library, contents, _VERSIONS).encode()
     return Build(name, folder, write_files(folder, contents), notes)

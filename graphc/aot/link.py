@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from graphc.aot.loaded.files import shared_name
 from graphc.errors import CompilationError
 
 # Nothing of the system starts or stops with the library, and its bytes depend on nothing but its input.
@@ -65,7 +66,8 @@ def shared_library(
         if architecture == "wasm32":
             options = ["--no-entry", "--strip-all", *(f"--export={symbol}" for symbol in exports)]
         else:
-            options = [*_ELF, f"-Wl,-soname,{name}.so", *(["-Wl,-z,nodelete"] if threads else [])]
+            soname = shared_name(name)
+            options = [*_ELF, f"-Wl,-soname,{soname}", *(["-Wl,-z,nodelete"] if threads else [])]
         libraries = [] if architecture == "wasm32" else ["-lc", "-lm", *(["-lpthread"] if threads else [])]
         arguments = [*command, *options, "-o", target.name, source.name, *libraries]
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)

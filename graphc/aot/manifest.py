@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import llvmlite
-import numpy as np
-
+from graphc.aot.consistency import check_library
+from graphc.aot.expressions import check_expression
 from graphc.aot.interface import (
     Argument,
     Fixed,
@@ -21,18 +20,19 @@ from graphc.aot.interface import (
     Tree,
     Weight,
     fixed_value,
-    tree_leaves,
 )
+from graphc.aot.loaded.files import canonical, digest_of
 from graphc.errors import GraphcError, ParseError
-from graphc.ir.dims import Dim, parse_dim, symbols_of
+from graphc.ir.dims import Dim, parse_dim
 from graphc.ir.types import ArrayType, parse_type
-from graphc.version import VERSION
 
 FORMAT = 1
 _T = TypeVar("_T")
 _KINDS = ("array", "numpy scalar", "python float", "python int", "python bool")
 _ROLES = ("input", "output", "updated")
 _GROUPS = ("tuple", "list", "dict", "object")
+_DEPTH = 100  # of trees
+_LARGEST = 1 << 63
 
 
 def interface_json(library: Library) -> dict[str, Any]:
@@ -42,22 +42,19 @@ def interface_json(library: Library) -> dict[str, Any]:
         "triple": library.triple,
         "levels": list(library.levels),
         "threads": library.threads,
-        "functions": [_function(f) for f in library.functions],
-        "weights": [{"name": w.name, "type": str(w.type), "offset": w.offset} for w in library.weights],
+        "functions": [function_row(f) for f in library.functions],
+        "weights": [_weight(w) for w in library.weights],
         "weights_bytes": library.weights_bytes,
     }
 
 
-def manifest_text(library: Library, contents: Mapping[str, bytes]) -> str:
-    """The manifest of a library with these files."""
-    files = {
-        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for name, data in contents.items()
-    }
+def manifest_text(library: Library, contents: Mapping[str, bytes], versions: Mapping[str, str]) -> str:
+    """The manifest of a library with these files, made by these versions."""
+    files = {name: file_facts(data) for name, data in contents.items()}
     interface = interface_json(library)
     manifest = {
         "format": FORMAT,
-        "versions": {"graphc": VERSION, "numpy": np.__version__, "llvmlite": llvmlite.__version__},
+        "versions": dict(versions),
         "interface": interface,
         "interface_sha256": digest_of(interface),
         "files": files,
@@ -65,17 +62,13 @@ def manifest_text(library: Library, contents: Mapping[str, bytes]) -> str:
     return json.dumps(manifest, indent=1) + "\n"
 
 
-def digest_of(interface: Mapping[str, Any]) -> str:
-    """The digest of an interface that its library holds."""
-    return hashlib.sha256(canonical(interface).encode()).hexdigest()
+def file_facts(data: bytes) -> dict[str, Any]:
+    """By what a file is known again."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def canonical(value: Any) -> str:
-    """One text for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _function(function: Function) -> dict[str, Any]:
+def function_row(function: Function) -> dict[str, Any]:
+    """One function as JSON values."""
     return {
         "symbol": function.symbol,
         "documentation": function.documentation,
@@ -100,12 +93,20 @@ def _parameter(parameter: Leaf | Struct) -> dict[str, Any]:
         "name": parameter.name,
         "path": parameter.path,
         "kind": parameter.kind,
-        "type": str(parameter.type),
-        "dtype": parameter.type.dtype.name,
-        "shape": [dim if isinstance(dim, int) else str(dim) for dim in parameter.type.shape],
+        **_typed(parameter.type),
         "role": parameter.role,
         "becomes": parameter.becomes,
     }
+
+
+def _weight(weight: Weight) -> dict[str, Any]:
+    return {"name": weight.name, **_typed(weight.type), "offset": weight.offset}
+
+
+def _typed(type_: ArrayType) -> dict[str, Any]:
+    """A type as graphc writes it, and its parts as NumPy takes them."""
+    shape = [dim if isinstance(dim, int) else str(dim) for dim in type_.shape]
+    return {"type": str(type_), "dtype": type_.dtype.name, "shape": shape}
 
 
 def _tree(tree: Tree) -> Any:
@@ -132,8 +133,9 @@ def read_interface(value: Any) -> Library:
         row.list("weights", _read_weight),
         None if row.get("weights_bytes") is None else row.number("weights_bytes"),
     )
-    if not library.functions:
-        raise ParseError("the interface has no functions")
+    check_library(library)
+    if canonical(interface_json(library)) != canonical(value):
+        raise ParseError("the interface says things twice, and not the same, or more than an interface says")
     return library
 
 
@@ -155,7 +157,7 @@ class _Row:
 
     def number(self, key: str) -> int:
         found = self._of(key, int, "a number")
-        if found < 0:
+        if not 0 <= found < _LARGEST:
             raise ParseError(f"{key!r} of {self.what} is {found}")
         return found
 
@@ -193,7 +195,7 @@ def _read_weight(value: Any) -> Weight:
 
 def _read_function(value: Any) -> Function:
     row = _Row(value, "a function")
-    function = Function(
+    return Function(
         row.text("symbol"),
         row.text("documentation"),
         row.list("sizes", _string),
@@ -204,25 +206,6 @@ def _read_function(value: Any) -> Function:
         _dim(row.text("workspace_bytes")),
         row.list("errors", _read_error),
     )
-    _check_function(function)
-    return function
-
-
-def _check_function(function: Function) -> None:
-    """Raises unless all parts of a function refer to each other rightly."""
-    leaves = function.leaves
-    used = [symbol for leaf in leaves for symbol in leaf.type.symbols]
-    unknown = sorted({*used, *symbols_of(function.workspace)} - set(function.sizes))
-    if unknown or len(function.sizes) != len(function.size_names):
-        raise ParseError(f"{function.symbol} does not name its sizes {', '.join(unknown)}")
-    given = [i for a in function.arguments for i in tree_leaves(a.tree)]
-    read = [i for i, leaf in enumerate(leaves) if leaf.role != "output"]
-    if given != read:
-        raise ParseError(f"the arguments of {function.symbol} are not the leaves that it reads")
-    returned = list(tree_leaves(function.results))
-    written = [i for i, leaf in enumerate(leaves) if leaf.role == "output"]
-    if any(not 0 <= i < len(leaves) for i in returned) or not set(written) <= set(returned):
-        raise ParseError(f"the results of {function.symbol} are not the leaves that it writes")
 
 
 def _read_parameter(value: Any) -> Leaf | Struct:
@@ -246,7 +229,9 @@ def _read_argument(value: Any) -> Argument:
     return Argument(row.text("name"), _read_tree(row.get("tree")))
 
 
-def _read_tree(value: Any) -> Tree:
+def _read_tree(value: Any, depth: int = 0) -> Tree:
+    if depth > _DEPTH:
+        raise ParseError(f"a tree is nested more than {_DEPTH} times")
     if type(value) is int:
         return value
     row = _Row(value, "a tree")
@@ -254,11 +239,15 @@ def _read_tree(value: Any) -> Tree:
         kind, inside = next(iter(row.value.items()))
         if kind == "fixed" and fixed_value(inside) is not None:
             return Fixed(inside)
-        if kind in _GROUPS and isinstance(inside, dict):
-            return Group(kind, tuple(map(_read_tree, inside.values())), tuple(inside))
-        if kind in _GROUPS and isinstance(inside, list):
-            return Group(kind, tuple(map(_read_tree, inside)))
+        if kind in ("dict", "object") and isinstance(inside, dict):
+            return Group(kind, _read_trees(inside.values(), depth), tuple(inside))
+        if (kind in _GROUPS and inside == []) or (kind in ("tuple", "list") and isinstance(inside, list)):
+            return Group(kind, _read_trees(inside, depth))
     raise ParseError(f"{_shown(value)} is no tree of arguments or results")
+
+
+def _read_trees(values: Iterable[Any], depth: int) -> tuple[Tree, ...]:
+    return tuple(_read_tree(value, depth + 1) for value in values)
 
 
 def _read_error(value: Any) -> tuple[str, str]:
@@ -269,6 +258,8 @@ def _read_error(value: Any) -> tuple[str, str]:
 
 def _type(text: str) -> ArrayType:
     try:
+        for dim in text.partition("[")[2].rpartition("]")[0].split(","):
+            check_expression(dim or "0")
         return parse_type(text)
     except GraphcError as error:
         raise ParseError(f"{text!r} is not a type ({error}); one is like f32[N, 3]") from None
@@ -276,6 +267,7 @@ def _type(text: str) -> ArrayType:
 
 def _dim(text: str) -> Dim:
     try:
+        check_expression(text)
         return parse_dim(text)
     except GraphcError as error:
         raise ParseError(f"{text!r} is not a size ({error})") from None

@@ -13,7 +13,8 @@ from llvmlite import ir
 from graphc.aot import processor
 from graphc.aot.entry import Entry, Held, Place, Source, constant_bytes, emit_workspace_bytes, program_type
 from graphc.aot.interface import UNSUPPORTED_CPU, Function, Library, exported_symbols
-from graphc.aot.manifest import digest_of, interface_json
+from graphc.aot.loaded.files import digest_of
+from graphc.aot.manifest import interface_json
 from graphc.aot.messages import emit_digest, emit_message, emit_target
 from graphc.aot.weights import Weights
 from graphc.backends.cpu.jit import optimised, target_machine, with_attributes

@@ -1,0 +1,1 @@
+"""Exported libraries, called with NumPy arrays. Needs NumPy and ctypes only: generated modules carry this."""
