@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.aot.loaded.files import check_machine, digest_of, mapped, opened, shared_name
-from graphc.aot.loaded.function import Function
+from graphc.aot.loaded.function import Function, symbol_of
 from graphc.errors import ArgumentError, LoadError
 
 
@@ -18,8 +18,9 @@ class Library:
     """The library that `interface` describes, in `folder`; `files` gives the bytes and sha256 of each file.
 
     Its functions are attributes, and in `functions` by name. `weights` are the arrays of the file of
-    weights, read-only; none if the weights are inside the library or arguments. Calling the library calls
-    its main function: the only one, or that of the library's name.
+    weights, read-only; none if the weights are inside the library or arguments. `target` is the level of
+    the processor whose code runs. Calling the library calls its main function: the only one, or that of the
+    library's name.
     """
 
     def __init__(self, folder: Path, interface: Mapping[str, Any], files: Mapping[str, Any]) -> None:
@@ -34,6 +35,7 @@ class Library:
             )
         code = opened(self.path, files[self.path.name], interface["triple"])
         check_digest(code, interface, self.path)
+        self.code, self.target = code, target_of(code, interface, self.path)
         self.weights: dict[str, np.ndarray] = {}
         given: list[int] = []
         if interface["weights_bytes"] is not None:
@@ -49,6 +51,14 @@ class Library:
                 f"{self.name} has several functions; call {self.name}.{next(iter(self.functions))}"
             )
         return self.main(*args, **named)
+
+    def set_threads(self, threads: int) -> None:
+        """Lets calls from now on use this many threads, at most those that the library was exported for."""
+        most = self.interface["threads"]
+        if not 1 <= threads <= most:
+            raise ArgumentError(f"threads={threads}, but {self.name} was exported for 1 to {most} threads")
+        if most > 1:
+            symbol_of(self.code, f"{self.name}_set_threads", None, [ctypes.c_int64])(threads)
 
     def __getattr__(self, name: str) -> Function:
         functions = self.__dict__.get("functions", {})
@@ -81,6 +91,17 @@ class Library:
                 raise LoadError(f"{path} does not hold {row['name']!r} where the library looks for it")
             arrays[row["name"]] = data[begin:end].view(dtype).reshape(shape)
         return arrays, [data.ctypes.data, size]
+
+
+def target_of(code: ctypes.CDLL, interface: Mapping[str, Any], path: Path) -> str:
+    """The level of this processor that a library has code for; LoadError if it has none."""
+    found = symbol_of(code, f"{interface['name']}_target", ctypes.c_char_p, [])()
+    if found is None:
+        raise LoadError(
+            f"{path} needs a processor of the level {' or '.join(interface['levels'])}, and this one is not\n"
+            "  Export it for this machine: targets='native'."
+        )
+    return str(found.decode(errors="replace"))
 
 
 def check_digest(code: ctypes.CDLL, interface: Mapping[str, Any], path: Path) -> None:
