@@ -11,6 +11,7 @@ from graphc.aot.names import RESERVED
 from graphc.errors import ParseError
 from graphc.ir.dims import symbols_of
 
+_MOST_AXES = 64  # of NumPy
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,999}", re.ASCII)
 
 
@@ -31,8 +32,13 @@ def check_library(library: Library) -> None:
                 and tags.setdefault(parameter.tag, parameter.fields) != parameter.fields
             ):
                 raise ParseError(f"two structures of the interface are called {parameter.tag}")
-    if any(w.type.symbols or w.offset % w.type.dtype.itemsize for w in library.weights):
-        raise ParseError("a weight has a symbolic size or lies at an address that does not fit its elements")
+    if any(
+        w.type.ndim > _MOST_AXES or w.type.symbols or w.offset % w.type.dtype.itemsize
+        for w in library.weights
+    ):
+        raise ParseError(
+            "a weight has symbolic sizes, too many axes, or an address that does not fit its elements"
+        )
 
 
 def check_function(function: Function) -> None:
@@ -66,6 +72,8 @@ def _check_sizes(function: Function) -> None:
         raise ParseError(f"{function.symbol} has a size that is no name")
     if isinstance(function.workspace, int) and function.workspace < 0:
         raise ParseError(f"the workspace of {function.symbol} has {function.workspace} bytes")
+    if any(leaf.type.ndim > _MOST_AXES for leaf in function.leaves):
+        raise ParseError(f"{function.symbol} has an array of more than {_MOST_AXES} axes")
     if any(isinstance(dim, int) and dim < 0 for leaf in function.leaves for dim in leaf.type.shape):
         raise ParseError(f"{function.symbol} has an array of a negative size")
 

@@ -90,11 +90,13 @@ def _manifest(text: str) -> Mapping[str, Any]:
     """The parts of a manifest, of the right types; ParseError where it has others."""
     try:
         value = json.loads(text, object_pairs_hook=_without_repetitions)
+    except ParseError:
+        raise
     except ValueError as error:
         raise ParseError(f"it is not JSON ({error})") from None
     if not isinstance(value, dict) or "format" not in value:
         raise ParseError("it has no format")
-    if value["format"] != FORMAT:
+    if type(value["format"]) is not int or value["format"] != FORMAT:
         raise ParseError(
             f"its format is {str(value['format'])[:20]}, and this version of graphc reads {FORMAT}; "
             "export the library again"

@@ -34,8 +34,8 @@ def module_text(made: Library, contents: Mapping[str, bytes]) -> str:
     used = [files.shared_name(made.name)]
     used += [f"{made.name}.safetensors"] if made.weights_bytes is not None else []
     facts = {name: file_facts(contents[name]) for name in used}
-    taken = {*dir(builtins), *(name for part in carried for name in part.names), LOADED, "INTERFACE", "FILES"}
-    defined = {f.symbol: _defined_name(f.symbol, taken) for f in made.functions}
+    own = {LOADED, "INTERFACE", "FILES", *(name for part in carried for name in part.names)}
+    defined = {f.symbol: _defined_name(f.symbol, own) for f in made.functions}
     imports = _imports([line for part in carried for line in part.imports])
     if _has_special_numbers(interface):
         imports += "\nfrom math import inf, nan"
@@ -72,8 +72,19 @@ class _Carried:
         ]
         self.title = (ast.get_docstring(tree) or "").partition("\n")[0]
         self.text = "\n".join(source.splitlines()[found[-1].end_lineno :]).strip()
-        self.names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        self.names |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        self.names = set(_defined(tree))
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """The global names of a module."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def _is_own(node: ast.Import | ast.ImportFrom) -> bool:
@@ -135,13 +146,14 @@ def _docstring(lines: Sequence[str], indent: str) -> str:
     return f'{indent}"""{body}\n{indent}"""'
 
 
-def _defined_name(symbol: str, taken: set[str]) -> str:
-    """The name of a function in the module, where names that its own code uses are not free."""
-    return f"{symbol}_" if symbol in taken or keyword.iskeyword(symbol) else symbol
+def _defined_name(symbol: str, own: set[str]) -> str:
+    """The name of a function in the module: with an underscore behind it if the name is taken."""
+    taken = symbol in own or symbol in dir(builtins) or keyword.iskeyword(symbol)
+    return f"{symbol}_" if taken else symbol
 
 
 def _renamed(defined: Mapping[str, str]) -> list[str]:
-    """A way to functions whose names the module needs for itself: `from sum import sum` works."""
+    """A way to functions that are called like something of Python's: `from sum import sum` works."""
     renamed = {symbol: name for symbol, name in defined.items() if symbol != name}
     if not renamed:
         return []

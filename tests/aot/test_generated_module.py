@@ -90,22 +90,18 @@ def test_its_functions_have_the_parameters_and_types_of_the_original(tmp_path: P
 
     types = ({"w": "f64[3]", "n": 3}, "f32[N, 2]", 0.5)
     module = exported(tmp_path, fit, *types, donate="params")
-    assert (
-        module.fit.__doc__
-        == (
-            'Moves a little. \\n is no line, and """ no end.\n\n'
-            "    params: a dict\n"
-            "        n: int\n"
-            "        w: (3,) float64, overwritten\n"
-            "    x: (N, 2) float32\n"
-            "    rate: float\n"
-            "    Returns: a dict\n"
-            "        n: a list\n"
-            "            0: int\n"
-            "        w: params['w'], updated\n"
-            "    "
-        )
-        or module.fit.__doc__ == graphc.load(tmp_path).fit.__doc__
+    assert module.fit.__doc__ == (
+        'Moves a little. \\n is no line, and """ no end.\n\n'
+        "    params: a dict\n"
+        "        n: int\n"
+        "        w: (3,) float64, overwritten\n"
+        "    x: (N, 2) float32\n"
+        "    rate: float\n"
+        "    Returns: a dict\n"
+        "        n: a list\n"
+        "            0: int\n"
+        "        w: params['w'], updated\n"
+        "    "
     )
     w = np.ones(3)
     result = module.fit(x=np.ones((2, 2), np.float32), params={"n": 1, "w": w}, rate=0.5)
@@ -141,10 +137,12 @@ def test_names_that_it_needs_itself_can_be_functions(tmp_path: Path) -> None:
     module = exported(tmp_path / "two", functions, name="my")
     np.testing.assert_array_equal(module.my_np(np.zeros(3)), np.ones(3))
     np.testing.assert_array_equal(module.my_Leaf(np.ones(3)), 2 * np.ones(3))
-    for name in ("sum", "Leaf", "np", "lambda", "Library", "empty"):
-        graphc.export(lambda x: x + 1.0, "f64[3]", path=tmp_path / name, name=name)
-        code = f"import importlib; print(getattr(importlib.import_module('{name}'), '{name}')(np.zeros(3)))"
-        assert isolated(tmp_path / name, code) == "[1. 1. 1.]"
+    # Names of Python are found as they are, those of the module itself with an underscore behind.
+    for name in ("sum", "len", "lambda", "data", "Leaf_", "np_", "empty_"):
+        module = exported(tmp_path / name, lambda x: x + 1.0, "f64[3]", name=name.rstrip("_"))
+        np.testing.assert_array_equal(getattr(module, name)(np.zeros(3)), np.ones(3))
+    with pytest.raises(AttributeError, match="nothing"):
+        module.nothing  # noqa: B018
 
 
 def test_sizes_without_an_array_are_keywords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +175,7 @@ def test_it_carries_the_code_that_loads_libraries_and_says_so(tmp_path: Path) ->
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 assert (ast.get_source_segment(source, node) or "") in text
     compile(text, "f.py", "exec")
-    assert "graphc." not in text.partition('"""')[2].partition('"""')[2].replace("graphc.export", "")
+    assert "import graphc" not in text and "from graphc" not in text
 
 
 def test_a_library_that_was_changed_is_refused_at_import(tmp_path: Path) -> None:

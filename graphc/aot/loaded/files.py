@@ -105,8 +105,8 @@ def spelled(path: Path, digest: str) -> str:
 def mapped(path: Path, facts: Mapping[str, Any]) -> np.ndarray:
     """The bytes of a file, read-only and not copied; they begin at a page, which is aligned enough."""
     checked_file(path, facts)
-    with path.open("rb") as file:
-        data = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
-    if len(data) != facts["bytes"]:
-        raise LoadError(f"{path} changed while it was read")
-    return data
+    try:
+        with path.open("rb") as file:
+            return np.frombuffer(mmap.mmap(file.fileno(), facts["bytes"], access=mmap.ACCESS_READ), np.uint8)
+    except (OSError, ValueError) as error:
+        raise LoadError(f"{path} cannot be mapped: {error}") from None
