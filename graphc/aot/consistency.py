@@ -84,6 +84,8 @@ def _check_trees(function: Function) -> None:
     read = [i for i, leaf in enumerate(leaves) if leaf.role != "output"]
     if given != read:
         raise ParseError(f"the arguments of {function.symbol} are not the leaves that it reads")
+    if read != list(range(len(read))):
+        raise ParseError(f"{function.symbol} writes results before it has read its arguments")
     returned = list(tree_leaves(function.results))
     written = [i for i, leaf in enumerate(leaves) if leaf.role == "output"]
     if any(not 0 <= i < len(leaves) for i in returned) or not set(written) <= set(returned):

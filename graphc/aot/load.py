@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc.aot.docstrings import function_docstring, library_docstring, parameter_names
-from graphc.aot.loaded.files import digest_of
+from graphc.aot.loaded.files import digest_of, shared_name
 from graphc.aot.loaded.library import Library
 from graphc.aot.manifest import FORMAT, read_interface
 from graphc.errors import LoadError, ParseError
@@ -61,6 +61,7 @@ def _manifest_path(path: Path) -> Path:
     """The manifest of the library at `path`."""
     if path.is_dir():
         found = sorted(path.glob("*.json"))
+        found = [file for file in found if (path / shared_name(file.stem)).exists()] or found
         if len(found) == 1:
             return found[0]
         listed = f"several: {', '.join(file.stem for file in found)}; name one" if found else "none"

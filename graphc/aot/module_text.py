@@ -10,7 +10,6 @@ import builtins
 import inspect
 import json
 import keyword
-import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
@@ -19,10 +18,10 @@ from typing import Any
 from graphc import errors
 from graphc.aot.docstrings import LOADED, function_docstring, library_docstring, parameter_names
 from graphc.aot.interface import Function, Library
-from graphc.aot.loaded import files, function, leaves, library, sizes, trees, workspace
+from graphc.aot.loaded import files, function, leaves, library, plans, sizes, trees, workspace
 from graphc.aot.manifest import file_facts, function_row, interface_json
 
-_CARRIED: tuple[ModuleType, ...] = (sizes, leaves, trees, workspace, files, function, library)
+_CARRIED: tuple[ModuleType, ...] = (sizes, leaves, trees, plans, workspace, files, function, library)
 _WIDTH = 110
 _ROW = 240  # of the interface
 
@@ -37,11 +36,14 @@ def module_text(made: Library, contents: Mapping[str, bytes]) -> str:
     own = {LOADED, "INTERFACE", "FILES", *(name for part in carried for name in part.names)}
     defined = {f.symbol: _defined_name(f.symbol, own) for f in made.functions}
     imports = _imports([line for part in carried for line in part.imports])
-    if _has_special_numbers(interface):
-        imports += "\nfrom math import inf, nan"
     parts = [
         _docstring(
-            [library_docstring(made), "", f"Needs NumPy, and {' and '.join(used)} beside this file."], ""
+            [
+                library_docstring(made),
+                "",
+                f"Needs Python 3.11, NumPy, and {' and '.join(used)} beside this file.",
+            ],
+            "",
         ),
         imports,
         f"__all__ = {_flat(list(defined.values()))}",
@@ -183,12 +185,3 @@ def _flat(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_flat, value))}]"
     return json.dumps(value) if isinstance(value, str) else repr(value)
-
-
-def _has_special_numbers(value: Any) -> bool:
-    """Whether a value of JSON has numbers in it that Python has no literals for."""
-    if isinstance(value, dict):
-        return any(map(_has_special_numbers, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_special_numbers, value))
-    return isinstance(value, float) and not math.isfinite(value)

@@ -394,13 +394,14 @@ def test_names_that_lead_elsewhere_are_refused(folder: Path) -> None:
     assert "step was exported without a shared library" in refused(folder)
 
 
-@pytest.mark.usefixtures("no_code")
 def test_files_that_are_missing_or_of_another_kind(folder: Path) -> None:
     nowhere = folder / "none"
     assert f"there is no library at {nowhere}: {nowhere}.json does not exist" in refused(nowhere)
     nowhere.mkdir()
     assert "a folder with one library is wanted, and " in refused(nowhere)
     (folder / "other.json").write_text("{}")
+    assert graphc.load(folder).name == "step"
+    (folder / "libother.so").touch()
     assert "has several: other, step; name one" in refused(folder)
     (folder / "other.json").unlink()
     so = folder / "libstep.so"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import gc
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import graphc
 from graphc import nn, optim
@@ -221,8 +224,8 @@ def test_numbers_are_taken_and_given_as_their_kind_says(tmp_path: Path) -> None:
         ((1.0, 1, True, None), "argument small of mixed is None, no array, but the library takes u8"),
         (("1", 1, True, 1), "argument a of mixed is the str '1', but the library takes f64"),
     ]
-    for given, text in remarks:
-        assert text in refused(graphc.ArgumentError, library, *given)
+    for args, text in remarks:
+        assert text in refused(graphc.ArgumentError, library, *args)
     wrong = refused(graphc.DTypeError, library, np.float32(1), 1, True, 1)
     assert wrong == (
         "argument a of mixed is f32, but the library takes f64\n  Convert it first: x.astype(np.float64)."
@@ -308,6 +311,64 @@ def test_arrays_without_elements_and_of_no_axes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(scaled, 2 * x)
 
 
+dtypes = st.sampled_from(["f8", "f4", "i8", ">f8", "c16", "O", "U3", "M8[s]", "?"])
+shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=3)
+    | st.binary(max_size=9).map(memoryview)
+    | st.builds(np.zeros, shapes, dtypes)
+    | st.just((3, 2)).map(np.ones)
+    | st.builds(lambda shape, dtype: np.flip(np.zeros(shape, dtype).T), shapes, dtypes)
+    | st.floats().map(np.float64)
+    | st.sampled_from(
+        [object(), int, Foreign(np.ones((3, 2))), Foreign("text"), range(3), np.ma.zeros((3, 2))]
+    ),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(anything, max_size=4), st.dictionaries(st.sampled_from(["tree", "x", "n", "N"]), anything))
+def test_any_arguments_are_taken_or_refused(tangled: Any, args: Any, named: Any) -> None:
+    try:
+        result = tangled(*args, **named)
+    except graphc.GraphcError as error:
+        assert str(error)
+    else:
+        assert result[0].dtype == np.float64 and type(result[1]) is int
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything, st.integers(-(2**63), 2**63 - 1))
+def test_any_one_argument_is_taken_or_refused(tangled: Any, value: Any, number: int) -> None:
+    good = [{"a": np.ones(2), "b": [np.ones((3, 2))]}, np.ones((3, 2)), number]
+    assert tangled(*good)[1] == number
+    for i in range(3):
+        args = [*good[:i], value, *good[i + 1 :]]
+        try:
+            tangled(*args)
+        except graphc.GraphcError as error:
+            assert "of tangled" in str(error)
+
+
+@pytest.fixture(scope="module")
+def tangled(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A library whose function takes a tree with an array that it overwrites, an array and a number."""
+
+    def tangled(tree: Any, x: Any, n: Any) -> Any:
+        return tree["b"][0] + x, n, {"a": tree["a"] * 2.0}
+
+    types = ({"a": "f64[2]", "b": ["f64[N, 2]"]}, "f64[N, 2]", 3)
+    folder = tmp_path_factory.mktemp("tangled")
+    graphc.export(tangled, *types, path=folder)
+    return graphc.load(folder)
+
+
 # ---- sizes
 
 
@@ -337,6 +398,14 @@ def test_a_size_called_as_an_argument_gets_another_name(
     np.testing.assert_array_equal(library(np.zeros(4), size_N=2), np.ones(4))
 
 
+def test_sizes_by_name_are_told_apart_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_VERIFY", "0")
+    library = loaded(tmp_path, lambda x, y: (x * 2.0, y + 1.0), "f64[2*N]", "f64[2*M]", name="pair")
+    x, y = np.ones(4), np.ones(6)
+    assert [r.shape for r in library(x, y, N=2, M=3)] == [r.shape for r in library(x, y, M=3, N=2)]
+    assert "argument x of pair is f64[4]" in refused(graphc.ShapeError, library, x, y, M=2, N=3)
+
+
 def test_sizes_without_a_result_are_refused(tmp_path: Path) -> None:
     library = loaded(tmp_path, lambda x: graphc.ones((x.shape[0] - 3,)), "f64[N]", name="fewer")
     assert library(np.ones(5)).shape == (2,)
@@ -348,7 +417,7 @@ def test_results_that_no_memory_holds_are_refused(tmp_path: Path) -> None:
         tmp_path, lambda x: np.broadcast_to(x[0], (x.shape[0],) * 4) + 0.0, "f64[N]", name="grow"
     )
     assert library(np.ones(2)).shape == (2, 2, 2, 2)
-    assert "cannot be allocated" in refused(MemoryError, library, np.ones(100_000))
+    assert "too large for any memory" in refused(MemoryError, library, np.ones(10_000))
 
 
 # ---- errors
@@ -434,6 +503,21 @@ def test_weights_are_inside_in_a_file_or_arguments(tmp_path: Path, mode: Any) ->
     for key, array_ in library.weights.items():
         np.testing.assert_array_equal(array_, state[key])
         assert not array_.flags.writeable
+
+
+def test_a_function_keeps_the_weights_that_it_needs(tmp_path: Path) -> None:
+    table = RNG.normal(size=(100, 7))
+
+    def look(x: Any) -> Any:
+        return x @ table.T
+
+    library = loaded(tmp_path, look, "f64[N, 7]", weights="file")
+    x = np.eye(7)
+    function = library.look
+    library.weights.clear()
+    del library
+    gc.collect()
+    np.testing.assert_allclose(function(x), table.T, rtol=1e-15)
 
 
 # ---- threads and processes

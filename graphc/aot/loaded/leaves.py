@@ -38,6 +38,13 @@ class Leaf:
                 return value
         return self._array(value)
 
+    def shape_for(self, sizes: Mapping[str, int]) -> tuple[int, ...] | None:
+        """The shape for these sizes; None where a division by zero is in it."""
+        try:
+            return tuple(dim.value(sizes) for dim in self.shape)
+        except ZeroDivisionError:
+            return None
+
     def delivered(self, cell: np.ndarray) -> Any:
         """What the library wrote, as the kind of result that it is."""
         if self.kind == "array":

@@ -37,10 +37,10 @@ class Library:
         check_digest(code, interface, self.path)
         self.code, self.target = code, target_of(code, interface, self.path)
         self.weights: dict[str, np.ndarray] = {}
-        given: list[int] = []
+        data = None
         if interface["weights_bytes"] is not None:
-            self.weights, given = self._weights(folder / f"{name}.safetensors", files)
-        self.functions = {row["symbol"]: Function(row, code, given) for row in interface["functions"]}
+            self.weights, data = self._weights(folder / f"{name}.safetensors", files)
+        self.functions = {row["symbol"]: Function(row, code, data) for row in interface["functions"]}
         self.main = (
             self.functions.get(name) if len(self.functions) > 1 else next(iter(self.functions.values()))
         )
@@ -73,8 +73,8 @@ class Library:
     def __repr__(self) -> str:
         return f"<library {self.name}: {', '.join(repr(f)[1:-1] for f in self.functions.values())}>"
 
-    def _weights(self, path: Path, files: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], list[int]]:
-        """The arrays in the file of weights, and what functions are given: its address and length."""
+    def _weights(self, path: Path, files: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The arrays in the file of weights, and all its bytes."""
         size = self.interface["weights_bytes"]
         if files.get(path.name, {}).get("bytes") != size:
             raise LoadError(
@@ -90,7 +90,7 @@ class Library:
             if not 8 <= begin <= end <= size:
                 raise LoadError(f"{path} does not hold {row['name']!r} where the library looks for it")
             arrays[row["name"]] = data[begin:end].view(dtype).reshape(shape)
-        return arrays, [data.ctypes.data, size]
+        return arrays, data
 
 
 def target_of(code: ctypes.CDLL, interface: Mapping[str, Any], path: Path) -> str:

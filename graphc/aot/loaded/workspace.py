@@ -7,7 +7,6 @@ import threading
 import numpy as np
 
 ALIGNMENT = 64
-LARGEST = 1 << 47  # bytes; no processor that runs this addresses more
 
 
 class Blocks(threading.local):
@@ -29,20 +28,7 @@ def workspace(size: int) -> tuple[np.ndarray, int]:
     if capacity < size:
         # A size that creeps up with every call must not allocate every time.
         capacity = max(size, capacity * 5 // 4)
-        block = empty((capacity + ALIGNMENT,), np.dtype(np.uint8), "workspace")
+        block = np.empty(capacity + ALIGNMENT, np.uint8)
         address = -(-block.ctypes.data // ALIGNMENT) * ALIGNMENT
         BLOCKS.block = (block, address, capacity)
     return block, address
-
-
-def empty(shape: tuple[int, ...], dtype: np.dtype, what: str) -> np.ndarray:
-    """A new array; MemoryError where there cannot be one."""
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
-    try:
-        if size < LARGEST:
-            return np.empty(shape, dtype)
-    except (MemoryError, ValueError):
-        pass
-    raise MemoryError(f"{size} bytes for {what} cannot be allocated")
