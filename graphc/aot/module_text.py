@@ -36,15 +36,9 @@ def module_text(made: Library, contents: Mapping[str, bytes]) -> str:
     own = {LOADED, "INTERFACE", "FILES", *(name for part in carried for name in part.names)}
     defined = {f.symbol: _defined_name(f.symbol, own) for f in made.functions}
     imports = _imports([line for part in carried for line in part.imports])
+    needs = f"Needs Python 3.11, NumPy, and {' and '.join(used)} beside this file."
     parts = [
-        _docstring(
-            [
-                library_docstring(made),
-                "",
-                f"Needs Python 3.11, NumPy, and {' and '.join(used)} beside this file.",
-            ],
-            "",
-        ),
+        _docstring([library_docstring(made), "", needs], ""),
         imports,
         f"__all__ = {_flat(list(defined.values()))}",
         *(_function(f, defined[f.symbol]) for f in made.functions),

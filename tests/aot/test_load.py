@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import gc
+import inspect
 import os
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_the_library_itself_is_its_main_function(losses: Any) -> None:
     assert "x86_64" in losses.__doc__ or "aarch64" in losses.__doc__
     assert "Mean squared error of one layer." in losses.loss.__doc__
     assert "x: (N, 7) float32" in losses.loss.__doc__
+    assert str(inspect.signature(losses.loss)) == "(w, x, y)"
     assert {"loss", "loss_grad"} <= set(dir(losses))
     with pytest.raises(AttributeError, match="no function 'los'; it has loss, loss_grad"):
         losses.los  # noqa: B018
