@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -68,8 +69,10 @@ def _check_sizes(function: Function) -> None:
     unknown = sorted({*used, *symbols_of(function.workspace)} - set(function.sizes))
     if unknown or len(function.sizes) != len(function.size_names):
         raise ParseError(f"{function.symbol} does not name its sizes {', '.join(unknown)}")
-    if not all(size.isidentifier() for size in function.sizes):
-        raise ParseError(f"{function.symbol} has a size that is no name")
+    names = {argument.name for argument in function.arguments}
+    taken = any(size in names and f"size_{size}" in names for size in function.size_names)
+    if taken or not all(map(_is_name, (*function.sizes, *function.size_names))):
+        raise ParseError(f"{function.symbol} has a size that is no name, or that of two arguments")
     if isinstance(function.workspace, int) and function.workspace < 0:
         raise ParseError(f"the workspace of {function.symbol} has {function.workspace} bytes")
     if any(leaf.type.ndim > _MOST_AXES for leaf in function.leaves):
@@ -90,6 +93,10 @@ def _check_trees(function: Function) -> None:
     written = [i for i, leaf in enumerate(leaves) if leaf.role == "output"]
     if any(not 0 <= i < len(leaves) for i in returned) or not set(written) <= set(returned):
         raise ParseError(f"the results of {function.symbol} are not the leaves that it writes")
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _check_words(where: str, words: Iterable[str]) -> None:

@@ -36,7 +36,10 @@ def load(path: str | Path) -> Library:
     for another machine or does not belong to the others. That finds accidents; a library is machine
     code which runs with your rights, so load only libraries from people whose programs you would run.
     """
-    manifest = _manifest_path(Path(path))
+    try:
+        manifest = _manifest_path(Path(path))
+    except OSError as error:
+        raise LoadError(f"{path} cannot be read: {error.strerror}") from None
     try:
         found = _manifest(_text(manifest))
         library = read_interface(found["interface"])

@@ -282,6 +282,7 @@ def contradictions(function: Any) -> Iterator[tuple[str, Any]]:
         },
     )
     yield "has a size that is no name", {**function, "sizes": ["N", "a b"], "size_names": ["N", "M"]}
+    yield "has a size that is no name", {**function, "sizes": ["N", "M"], "size_names": ["N", "lambda"]}
     yield "'1' in step is no name of C", changed("size_names", to=["1"])
     yield "'int' in step is no name of C", changed("parameters", 1, "name", to="int")
     yield "the parameters of step are not all different: 'N'", changed("parameters", 1, "name", to="N")
@@ -330,6 +331,16 @@ def test_contradictions_inside_an_interface_are_refused(folder: Path) -> None:
     ]:
         write(folder, replaced(manifest, ("interface", key), value), agreeing=True)
         assert text in refused(folder)
+
+
+def test_parts_of_an_object_with_one_name_are_refused(folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(library, "check_digest", lambda *_: None)
+    manifest = manifest_of(folder)
+    params, _, rate = manifest["interface"]["functions"][0]["arguments"]
+    params["tree"] = {"object": {"a": {"dict": {"b": 0}}, "a.b": 1}}
+    changed = replaced(manifest, ("interface", "functions", 0, "arguments"), [params, rate])
+    write(folder, changed, agreeing=True)
+    assert "argument params of step has two parts of one name: a.b, a.b" in refused(folder)
 
 
 def test_an_unknown_exception_is_refused_and_nothing_imported_for_it(folder: Path, monkeypatch: Any) -> None:
@@ -396,6 +407,7 @@ def test_files_that_are_missing_or_of_another_kind(folder: Path) -> None:
     assert f"there is no library at {nowhere}: {nowhere}.json does not exist" in refused(nowhere)
     nowhere.mkdir()
     assert "a folder with one library is wanted, and " in refused(nowhere)
+    assert "cannot be read: File name too long" in refused(folder / ("a" * 5000))
     (folder / "other.json").write_text("{}")
     assert graphc.load(folder).name == "step"
     (folder / "libother.so").touch()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphc.aot.loaded.leaves import shown
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, LoadError
 
 
 class At:
@@ -85,6 +85,8 @@ class Object:
         self.items, self.name = items, name
         self.leaves = {".".join(keys): leaf for keys, leaf in leaves_of(self)}
         self.paths = [keys for keys, _ in leaves_of(self)]
+        if len(self.leaves) < len(self.paths):
+            raise LoadError(f"{name} has two parts of one name: {', '.join(map('.'.join, self.paths))}")
 
     def collect(self, value: Any, flat: list[Any]) -> None:
         if not isinstance(value, Mapping) and callable(getattr(value, "state_dict", None)):
