@@ -146,8 +146,10 @@ def _x86_ir(machines: Sequence[Machine]) -> str:
 _CPUID = (
     'call { i32, i32, i32, i32 } asm "cpuid", "={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}"'
 )
+# Never inlined: where a function with assembly that needs rbx realigns its stack and takes arguments there,
+# LLVM 22 may keep their address in rax, and so return it instead of the result.
 _X86_ASK = f"""
-define internal i32 @graphc.ask() nounwind {{
+define internal i32 @graphc.ask() nounwind noinline {{
 entry:
   %r0 = {_CPUID}(i32 0, i32 0)
   %last = extractvalue {{ i32, i32, i32, i32 }} %r0, 0

@@ -119,3 +119,15 @@ def test_levels_of_different_architectures_are_refused(tmp_path: Path) -> None:
         graphc.export(attention, *TYPES, path=tmp_path, targets="avx")
     with pytest.raises(graphc.ArgumentError, match="names a processor twice"):
         graphc.export(attention, *TYPES, path=tmp_path, targets=["x86-64", "x86-64"])
+
+
+@pytest.mark.skipif(not HOST.get("avx2", False), reason="this processor cannot run the code")
+def test_the_result_of_a_call_with_arguments_on_the_stack_is_its_status(tmp_path: Path) -> None:
+    def grown(n: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
+        return n + 1, a * a + b * b + c * c + d * d + e * e + f * f
+
+    types = ("i64", *["f32[8]"] * 6)
+    library = Exported(graphc.export(grown, *types, path=tmp_path, donate="n", targets="x86-64-v3"))
+    status, got = library.call("grown", {"n": 1, **dict.fromkeys("abcdef", np.ones(8))})
+    assert status == 0
+    np.testing.assert_array_equal(got["out1"], np.full(8, 6.0))
