@@ -25,8 +25,7 @@ class AbstractOptimizer(abc.ABC):
 
     def init(self, params: Any) -> Any:
         """The state before the first step: the step number, and a tree like `params` for each slot."""
-        leaves, _ = tree.flatten(params)
-        slots = {name: [np.zeros_like(p) for p in leaves] for name in self.slots()}
+        slots = {name: tree.tree_map(np.zeros_like, params) for name in self.slots()}
         return {"step": np.int64(0), **slots}
 
     def step(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
@@ -35,14 +34,16 @@ class AbstractOptimizer(abc.ABC):
         gradients, _ = tree.flatten(grads)
         rate = self.lr(state["step"]) if callable(self.lr) else self.lr
         updated: list[Any] = []
-        slots: dict[str, list[Any]] = {name: [] for name in self.slots()}
+        before = {name: tree.flatten(state[name])[0] for name in self.slots()}
+        slots: dict[str, list[Any]] = {name: [] for name in before}
         for i, (p, g) in enumerate(zip(leaves, gradients, strict=True)):
-            old = {name: state[name][i] for name in slots}
+            old = {name: before[name][i] for name in slots}
             new, changed = self.update(p, g, old, rate, state["step"] + 1)
             updated.append(new)
             for name in slots:
                 slots[name].append(changed[name])
-        return tree.unflatten(structure, updated), {"step": state["step"] + 1, **slots}
+        after = {name: tree.unflatten(structure, values) for name, values in slots.items()}
+        return tree.unflatten(structure, updated), {"step": state["step"] + 1, **after}
 
     @abc.abstractmethod
     def slots(self) -> tuple[str, ...]:
