@@ -229,10 +229,11 @@ class _Description:
         """The results that become parameters of their own: name, the key that leads there, tree."""
         if not isinstance(shape, Group):
             return [(self.call.results[0] if self.call.results else "out", (), shape)]
-        if shape.kind == "object":
+        named_tuple = issubclass(self.call.recorded.structure.type or object, tuple) and bool(shape.keys)
+        if shape.kind == "object" and not named_tuple:
             return [("out", (), shape)]
         keys = shape.keys or tuple(map(str, range(len(shape.items))))
-        given = self.call.results or (shape.keys if shape.kind == "dict" else [f"out{key}" for key in keys])
+        given = self.call.results or shape.keys or [f"out{key}" for key in keys]
         return [(name, (key,), item) for name, key, item in zip(given, keys, shape.items, strict=True)]
 
     # ---- parameters
@@ -266,7 +267,7 @@ def _walk(structure: Structure, leaf: Callable[[tuple[str, ...]], Tree], keys: t
         return leaf(keys)
     if structure.type is type(None):
         return Fixed(None)
-    names = tuple(str(entry) for entry in structure.entries())
+    names = tree.entry_names(structure)
     pairs = zip(names, structure.children(), strict=True)
     items = tuple(_walk(child, leaf, (*keys, name)) for name, child in pairs)
     if structure.type is tuple:

@@ -18,7 +18,7 @@ from graphc.aot.derivatives import derivative_of
 from graphc.aot.describe import Call, Described, describe
 from graphc.aot.entry import Held, Source
 from graphc.aot.header import header_text
-from graphc.aot.interface import Function, Library, exported_symbols
+from graphc.aot.interface import Function, Library, exported_names, exported_symbols
 from graphc.aot.link import linker_for, shared_library
 from graphc.aot.loaded.files import shared_name
 from graphc.aot.manifest import manifest_text
@@ -68,7 +68,8 @@ def export(
         "riscv64-v"; "wasm32".
     weights: where the arrays are that the function closes over, and those of a module: "embed" in the
         library, in a "file" NAME.safetensors that callers map and pass, or "arguments" of the C function.
-    donate: parameters that the C function overwrites with results of the same type, as in `compile`.
+    donate: parameters that the C function overwrites with results of the same type, as in `compile`. The
+        keys of a dict and the fields of a named tuple name the parameters for the other results.
     threads: how many threads large kernels may use; the library then needs Linux and pthreads.
     shared: whether to link the shared library, which takes a C compiler; by default where one is found.
 
@@ -229,7 +230,7 @@ def _assembled(library: str, pieces: Sequence[_Piece], *, in_file: bool) -> tupl
                 arrays[keys[id(value)]] = np.asarray(value)
     placed = place_weights(arrays, in_file=in_file)
     offsets = {place.name: place.offset for place in placed.places}
-    tags = Tags(library)
+    tags = Tags(library, exported_names(library, [piece.symbol for piece in pieces], threads=True))
     units = []
     for piece in pieces:
         held = iter(Held(offsets[keys[id(value)]]) for value in piece.weights)

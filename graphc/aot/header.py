@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from graphc.aot.interface import ALIGNMENT, FIRST_CHECK, STATUSES, Function, Leaf, Library, Struct
-from graphc.ir.dims import Dim
-from graphc.ir.types import dtype_name
+from graphc.aot.structs import declared, struct_lines
 from graphc.version import VERSION
-
-_C_TYPES = {"bool": "bool", "f32": "float", "f64": "double"}
-
-
-def c_type(leaf: Leaf) -> str:
-    """The C type of one element."""
-    name = dtype_name(leaf.type.dtype)
-    if name in _C_TYPES:
-        return _C_TYPES[name]
-    return f"{'u' if name[0] == 'u' else ''}int{name[1:]}_t"
 
 
 def header_text(library: Library) -> str:
@@ -37,7 +28,7 @@ def header_text(library: Library) -> str:
         *_statuses(library),
         *_weights(library),
         *_threads(library),
-        *_structs(library),
+        *struct_lines(library),
     ]
     for function in library.functions:
         lines += _declarations(library, function)
@@ -54,7 +45,8 @@ _CONVENTIONS = f"""\
 Arrays are in C order (the last axis is contiguous) and aligned to their elements; numbers that are only read
 are passed by value. Arrays that are written must not overlap others; arrays without elements may be null.
 Functions allocate nothing and keep no data: the workspace holds all intermediate results, and its contents
-do not matter. It must be aligned to {ALIGNMENT} bytes; calls that run at the same time need one each.
+do not matter. It must be aligned to {ALIGNMENT} bytes (posix_memalign, aligned_alloc); calls that run at the
+same time need one each.
 Sizes count elements unless their names end in _bytes. Every function returns 0, or another status."""
 
 
@@ -98,29 +90,6 @@ def _threads(library: Library) -> list[str]:
     return [*_comment(text), f"void {library.name}_set_threads(int64_t threads);", ""]
 
 
-def _structs(library: Library) -> list[str]:
-    lines: list[str] = []
-    seen: set[str] = set()
-    for function in library.functions:
-        for parameter in function.parameters:
-            if isinstance(parameter, Struct) and parameter.tag not in seen:
-                seen.add(parameter.tag)
-                declared = [f"{_declared(field)};" for field in parameter.fields]
-                width = max(map(len, declared))
-                rows = [
-                    f"    {text:{width}} /* {_described(field)} */"
-                    for text, field in zip(declared, parameter.fields, strict=True)
-                ]
-                lines += [f"typedef struct {parameter.tag} {{", *rows, f"}} {parameter.tag};", ""]
-    return lines
-
-
-def _declared(leaf: Leaf) -> str:
-    if leaf.by_value:
-        return f"{c_type(leaf)} {leaf.name}"
-    return f"{'const ' if leaf.role == 'input' else ''}{c_type(leaf)} *{leaf.name}"
-
-
 def _described(leaf: Leaf) -> str:
     """The type, the Python expression that it stands for, and what becomes of it."""
     text = str(leaf.type)
@@ -159,27 +128,18 @@ def _declarations(library: Library, function: Function) -> list[str]:
 
 
 def _parameter(parameter: Leaf | Struct) -> str:
-    return (
-        f"const {parameter.tag} *{parameter.name}" if isinstance(parameter, Struct) else _declared(parameter)
-    )
+    if isinstance(parameter, Struct):
+        return f"const {parameter.tag} *{parameter.name}"
+    return declared(parameter, written=parameter.role != "input")
 
 
 def _documentation(library: Library, function: Function) -> list[str]:
-    rows = [
-        (name, "the size " + symbol) for name, symbol in zip(function.size_names, function.sizes, strict=True)
-    ]
+    rows = [(name, "a size, from 0 on") for name in function.size_names]
     for parameter in function.parameters:
-        if isinstance(parameter, Struct):
-            roles = {field.role for field in parameter.fields}
-            does = (
-                "read" if roles == {"input"} else "written" if roles == {"output"} else "read and overwritten"
-            )
-            rows.append((parameter.name, f"arrays that are {does}, see {parameter.tag}"))
-        else:
-            rows.append((parameter.name, _described(parameter)))
+        rows += _struct_rows(parameter) if isinstance(parameter, Struct) else [_row(parameter)]
     if library.weights_bytes is not None:
         rows.append(("weights", f"the file {library.name}.safetensors, {library.weights_bytes} bytes"))
-    rows.append(("workspace", _workspace(function.workspace)))
+    rows.append(("workspace", _workspace(function)))
     width = max(len(name) for name, _ in rows)
     lines = [function.documentation, ""] if function.documentation else []
     lines += [f"{name:{width}}  {text}" for name, text in rows]
@@ -189,5 +149,33 @@ def _documentation(library: Library, function: Function) -> list[str]:
     return lines
 
 
-def _workspace(needed: Dim) -> str:
-    return f"{needed} bytes" if needed != 0 else "not used: may be null"
+def _row(leaf: Leaf) -> tuple[str, str]:
+    return leaf.name, _described(leaf)
+
+
+def _struct_rows(struct: Struct) -> list[tuple[str, str]]:
+    """What a function does with a structure; field by field if it treats them differently."""
+    roles = {field.role for field in struct.fields}
+    sources = {_source(field) for field in struct.fields}
+    if roles == {"input"}:
+        return [(struct.name, f"{struct.tag}, whose arrays are read")]
+    if roles == {"output"}:
+        return [(struct.name, f"{struct.tag}, whose arrays are written")]
+    if roles == {"updated"} and len(sources) == 1:
+        return [(struct.name, f"{struct.tag}, whose arrays are read, then overwritten with {sources.pop()}")]
+    own = [(f"  {field.name}", _described(field)) for field in struct.fields if field.role == "updated"]
+    return [(struct.name, f"{struct.tag}, whose arrays are read, and of which these are overwritten:"), *own]
+
+
+def _source(field: Leaf) -> str:
+    """The tree that an updated field is part of afterwards: `result[0]` if params.w becomes result[0].w."""
+    inside = re.sub(r"^\w+", "", field.path)
+    return field.becomes.removesuffix(inside) if field.becomes.endswith(inside) else field.becomes
+
+
+def _workspace(function: Function) -> str:
+    if function.workspace == 0:
+        return "not used: may be null"
+    if isinstance(function.workspace, int):
+        return f"{function.workspace} bytes"
+    return f"{function.symbol}_workspace_bytes({', '.join(function.size_names)}) bytes"

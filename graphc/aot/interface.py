@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -149,10 +149,14 @@ class Library:
 
 def exported_symbols(library: Library) -> list[str]:
     """The symbols that a library defines for callers."""
-    functions = [f.symbol for f in library.functions]
+    return exported_names(library.name, [f.symbol for f in library.functions], threads=library.threads > 1)
+
+
+def exported_names(library: str, functions: Sequence[str], *, threads: bool) -> list[str]:
+    """The symbols of a library of this name with these functions."""
     named = [f"{symbol}{ending}" for symbol in functions for ending in ("", "_workspace_bytes", "_message")]
-    setter = [f"{library.name}_set_threads"] if library.threads > 1 else []
-    return [*named, *setter, f"{library.name}_target", f"{library.name}_interface"]
+    setter = [f"{library}_set_threads"] if threads else []
+    return [*named, *setter, f"{library}_target", f"{library}_interface"]
 
 
 def tree_leaves(tree: Tree) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from typing import Final
 
 from graphc.aot.interface import Leaf, Struct
@@ -146,21 +147,41 @@ class Names:
 
 
 class Tags:
-    """The names of C structures of a library: equal structures of several functions are one."""
+    """The names of C structures of a library, where `symbols` are its functions.
 
-    def __init__(self, library: str) -> None:
+    Structures of the same arrays are one, whatever functions do with them: what a training step updates,
+    inference reads.
+    """
+
+    def __init__(self, library: str, symbols: Iterable[str]) -> None:
         self.library = library
-        self.made: dict[str, tuple[Leaf, ...]] = {}
+        self.names = Names(symbols)
+        self.made: dict[tuple[str, tuple[object, ...]], str] = {}
 
     def tagged(self, symbol: str, parameters: Sequence[Leaf | Struct]) -> tuple[Leaf | Struct, ...]:
         """`parameters` with the tags of their structures."""
         return tuple(self._tagged(symbol, p) if isinstance(p, Struct) else p for p in parameters)
 
     def _tagged(self, symbol: str, struct: Struct) -> Struct:
-        for base in (f"{self.library}_{struct.name}", f"{symbol}_{struct.name}"):
-            if self.made.setdefault(base, struct.fields) == struct.fields:
-                return replace(struct, tag=base)
-        raise ArgumentError(f"two structures of {symbol} would be called {base}")
+        key = struct.name, tuple((f.name, f.path, f.type, f.by_value) for f in struct.fields)
+        if key not in self.made:
+            self.made[key] = self._new(f"{self.library}_{struct.name}", f"{symbol}_{struct.name}")
+        return replace(struct, tag=self.made[key])
+
+    def _new(self, *wished: str) -> str:
+        """The first of the wished tags that is free, with the names that a header derives from it."""
+        numbered = (f"{wished[-1]}_{number}" for number in count(2))
+        for tag in chain(wished, numbered):
+            names = {tag, *further_names(tag)}
+            if not names & self.names.taken:
+                self.names.taken |= names
+                return tag
+        raise AssertionError("there are more numbers than tags")
+
+
+def further_names(tag: str) -> tuple[str, str]:
+    """The structure that holds the arrays that another one points to, and the function that connects them."""
+    return f"{tag}_arrays", f"{tag}_of"
 
 
 def identifier(text: str) -> str:

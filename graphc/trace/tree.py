@@ -44,6 +44,13 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, structure
 
 
+def entry_names(structure: Structure) -> tuple[str, ...]:
+    """What the children of a structure are called: keys, attributes, or positions."""
+    if structure.type is not None and optree.is_namedtuple_class(structure.type):
+        return optree.namedtuple_fields(structure.type)
+    return tuple(str(entry) for entry in structure.entries())
+
+
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves."""
     return optree.tree_unflatten(structure, leaves)
