@@ -35,6 +35,7 @@ def derivative_of(
     """
     names, positions = _chosen(compiled, form, argnums)
     results = tuple(f"grad_{name}" for name in names)
+    of = f"{compiled.__name__} with respect to {', '.join(names)}"
     if _is_scalar(recorded):
         derived = value_and_grad(compiled, positions)
 
@@ -42,7 +43,7 @@ def derivative_of(
             value, gradients = derived(*args)
             return (value, *gradients)
 
-        made = _like(compiled, value_and_gradient, "_grad", "the value and gradient")
+        made = _like(compiled, value_and_gradient, "_grad", f"the value and gradient of {of}")
         return Derivative("_grad", made, (), ("value", *results))
 
     def product(*args: Any) -> Any:
@@ -57,7 +58,8 @@ def derivative_of(
         _, pullback = vjp(of_chosen, *(xs[i] for i in positions))
         return pullback(cotangent)
 
-    made = _like(compiled, product, "_vjp", "the gradient of Σ cotangent · result", "cotangent")
+    what = f"the gradient of Σ cotangent · result of {of}"
+    made = _like(compiled, product, "_vjp", what, "cotangent")
     return Derivative("_vjp", made, (_cotangent(compiled, recorded),), results)
 
 
@@ -106,6 +108,6 @@ def _like(
     positional = compiled.parameters.positional[len(compiled.bound) :]
     parameters = [inspect.Parameter(name, kind) for name in (*positional, *further)]
     function.__name__ = f"{compiled.__name__}{suffix}"
-    function.__doc__ = f"Computes {what} of {compiled.__name__}."
+    function.__doc__ = f"Computes {what}."
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return compile(function, static_argnames=compiled.settings.static_argnames)

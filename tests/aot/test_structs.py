@@ -85,6 +85,16 @@ def test_fields_of_a_named_tuple_name_the_parameters_for_results(tmp_path: Path)
     assert "float *loss,\n" in text
 
 
+def test_a_gradient_says_what_it_is_with_respect_to(tmp_path: Path) -> None:
+    def area(width: Any, height: Any, unit: Any) -> Any:
+        return width * height * unit
+
+    types = ("f64", "f64", "f64")
+    build = graphc.export(area, *types, path=tmp_path, grad=True, argnums=(0, 1), shared=False)
+    text = build[".h"].read_text()
+    assert " * Computes the value and gradient of area with respect to width, height.\n" in text
+
+
 def test_the_state_of_an_optimizer_has_the_names_of_the_parameters(tmp_path: Path) -> None:
     model, optimizer = nn.Sequential(nn.Linear(3, 2, rng=np.random.default_rng(0))), optim.Adam()
 
