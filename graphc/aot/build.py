@@ -34,17 +34,18 @@ class Build:
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
     """Writes files into a folder, each under its name only when it is complete."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, data in contents.items():
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             Path(temporary).chmod(0o755 if name.endswith(".so") else 0o644)
-            Path(temporary).replace(folder / name)
+            Path(temporary).replace(target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        written.append(folder / name)
+        written.append(target)
     return tuple(written)

@@ -22,7 +22,7 @@ from graphc.aot.interface import Function, Library, exported_names, exported_sym
 from graphc.aot.link import linker_for, shared_library
 from graphc.aot.loaded.files import shared_name
 from graphc.aot.manifest import manifest_text
-from graphc.aot.module_text import module_text
+from graphc.aot.module_text import module_text, package_text
 from graphc.aot.names import Names, Tags, check_name, identifier
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
@@ -53,7 +53,7 @@ def export(
     threads: int = 1,
     shared: bool | None = None,
 ) -> Build:
-    """Writes a C library that computes `function`: libNAME.so, NAME.py and others into `path`.
+    """Writes a C library that computes `function`: NAME.so, NAME.h, NAME.py and others into `path`.
 
     function: a function, a compiled or transformed one, or a module; or a dict from the ends of names to
         tuples (function, *types), for several functions in one library.
@@ -280,4 +280,6 @@ def _written(folder: Path, library: Library, code: bytes, weights: Weights, shar
     if shared_name(name) in contents:
         contents[f"{name}.py"] = module_text(library, contents).encode()
     contents[f"{name}.json"] = manifest_text(library, contents, _VERSIONS).encode()
+    if f"{name}.py" in contents:
+        contents[f"{name}/__init__.py"] = package_text(name).encode()
     return Build(name, folder, write_files(folder, contents), notes)

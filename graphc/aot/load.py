@@ -23,7 +23,7 @@ def load(path: str | Path) -> Library:
     """The library that `export` wrote: its functions are attributes, called with arrays as the original is.
 
     path: the folder, or any file of the library, or their common beginning: "build", "build/mnist",
-        "build/mnist.json" and "build/libmnist.so" are the same.
+        "build/mnist.json" and "build/mnist.so" are the same.
 
     Arguments go by position or name. Arrays must have the dtypes and shapes that the function was exported
     for, the ones it overwrites (`donate`) are updated in place, and results are new. Trees keep their
@@ -62,7 +62,8 @@ def load(path: str | Path) -> Library:
 
 def _manifest_path(path: Path) -> Path:
     """The manifest of the library at `path`."""
-    if path.is_dir():
+    beside = path.with_name(f"{path.name}.json")
+    if path.is_dir() and not beside.exists():
         found = sorted(path.glob("*.json"))
         found = [file for file in found if (path / shared_name(file.stem)).exists()] or found
         if len(found) == 1:
@@ -70,7 +71,7 @@ def _manifest_path(path: Path) -> Path:
         listed = f"several: {', '.join(file.stem for file in found)}; name one" if found else "none"
         raise LoadError(f"a folder with one library is wanted, and {path} has {listed}")
     name = path.stem if path.suffix in _SUFFIXES else path.name
-    manifest = path.with_name(f"{name.removeprefix('lib') if path.suffix == '.so' else name}.json")
+    manifest = path.with_name(f"{name}.json")
     if not manifest.exists():
         raise LoadError(
             f"there is no library at {path}: {manifest} does not exist\n  Write it with graphc.export."

@@ -52,6 +52,18 @@ def module_text(made: Library, contents: Mapping[str, bytes]) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
+def package_text(name: str) -> str:
+    """The package NAME that runs NAME.py: `import NAME` finds packages before it takes NAME.so, which is no
+    extension module of Python's, for one."""
+    return f'''"""{name}.py, for `import {name}`, which would take {name}.so for an extension module."""
+
+from pathlib import Path
+
+__file__ = str(Path(__file__).resolve().parent.parent / "{name}.py")
+exec(compile(Path(__file__).read_text(encoding="utf-8"), __file__, "exec"))
+'''
+
+
 class _Carried:
     """A module to carry: its source without docstring and imports."""
 

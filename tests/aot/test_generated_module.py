@@ -186,7 +186,7 @@ def test_a_library_that_was_changed_is_refused_at_import(tmp_path: Path) -> None
     text = refused(Exception, imported, build[".py"])
     assert text.startswith("LoadError: ") and "is not the file that was exported: it differs" in text
     build[".so"].unlink()
-    assert "libf.so cannot be read: No such file or directory" in refused(Exception, imported, build[".py"])
+    assert "f.so cannot be read: No such file or directory" in refused(Exception, imported, build[".py"])
 
 
 def test_libraries_for_other_machines_and_without_a_linker(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_every_field_of_the_manifest_with_odd_values(folder: Path, part: str) ->
 def test_every_field_of_an_interface_with_odd_values_and_right_digests(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = ctypes.CDLL(str(folder / "libstep.so"))
+    code = ctypes.CDLL(str(folder / "step.so"))
     monkeypatch.setattr(library, "opened", lambda *_: code)
     manifest = manifest_of(folder)
     for changed in with_odd_values(manifest, "interface"):
@@ -208,7 +208,7 @@ def test_any_bytes_of_a_manifest_are_read_or_refused(original: Path, data: st.Da
         )
     other = original.parent / "fuzzed"
     other.mkdir(exist_ok=True)
-    for name in ("libstep.so", "step.safetensors"):
+    for name in ("step.so", "step.safetensors"):
         if not (other / name).exists():
             shutil.copy(original / name, other)
     (other / "step.json").write_bytes(text)
@@ -258,7 +258,7 @@ def test_an_interface_that_the_library_was_not_built_with_is_refused(folder: Pat
     manifest = manifest_of(folder)
     manifest["interface"]["functions"][0]["documentation"] = "other"
     write(folder, manifest, agreeing=True)
-    assert "libstep.so was built with another interface\n  Export the library again." in refused(folder)
+    assert "step.so was built with another interface\n  Export the library again." in refused(folder)
 
 
 def contradictions(function: Any) -> Iterator[tuple[str, Any]]:
@@ -389,15 +389,15 @@ def test_sizes_that_graphc_writes_are_read(text: str) -> None:
 @pytest.mark.usefixtures("no_code")
 def test_names_that_lead_elsewhere_are_refused(folder: Path) -> None:
     manifest = manifest_of(folder)
-    for name in ("../libstep.so", "/libstep.so", "a/b", "..", ""):
+    for name in ("../step.so", "/step.so", "a/b", "..", ""):
         changed = copy.deepcopy(manifest)
-        changed["files"][name] = changed["files"]["libstep.so"]
+        changed["files"][name] = changed["files"]["step.so"]
         write(folder, changed)
         assert f"{name!r} is not the name of a file in its folder" in refused(folder)
     for facts in (None, 1, {}, {"bytes": "1", "sha256": ""}, {"bytes": 1.0, "sha256": ""}, {"bytes": 1}):
-        write(folder, replaced(manifest, ("files", "libstep.so"), facts))
-        assert "does not tell the bytes and the sha256 of libstep.so" in refused(folder)
-    del manifest["files"]["libstep.so"]
+        write(folder, replaced(manifest, ("files", "step.so"), facts))
+        assert "does not tell the bytes and the sha256 of step.so" in refused(folder)
+    del manifest["files"]["step.so"]
     write(folder, manifest)
     assert "step was exported without a shared library" in refused(folder)
 
@@ -410,23 +410,23 @@ def test_files_that_are_missing_or_of_another_kind(folder: Path) -> None:
     assert "cannot be read: File name too long" in refused(folder / ("a" * 5000))
     (folder / "other.json").write_text("{}")
     assert graphc.load(folder).name == "step"
-    (folder / "libother.so").touch()
+    (folder / "other.so").touch()
     assert "has several: other, step; name one" in refused(folder)
     (folder / "other.json").unlink()
-    so = folder / "libstep.so"
+    so = folder / "step.so"
     so.unlink()
-    assert "libstep.so cannot be read: No such file or directory" in refused(folder)
+    assert "step.so cannot be read: No such file or directory" in refused(folder)
     so.mkdir()
-    assert "libstep.so is not a regular file" in refused(folder)
+    assert "step.so is not a regular file" in refused(folder)
     so.rmdir()
     os.mkfifo(so)
-    assert "libstep.so is not a regular file" in refused(folder)
+    assert "step.so is not a regular file" in refused(folder)
     so.unlink()
     so.symlink_to("/dev/zero")
-    assert "libstep.so is not a regular file" in refused(folder)
+    assert "step.so is not a regular file" in refused(folder)
     so.unlink()
     so.symlink_to(so)
-    assert "libstep.so cannot be read" in refused(folder)
+    assert "step.so cannot be read" in refused(folder)
     (folder / "step.json").unlink()
     os.mkfifo(folder / "step.json")
     assert "is not a regular file" in refused(folder / "step")
@@ -437,12 +437,12 @@ def test_files_that_are_missing_or_of_another_kind(folder: Path) -> None:
 
 @pytest.mark.usefixtures("no_code")
 def test_a_library_that_is_damaged_is_never_loaded(folder: Path) -> None:
-    so = folder / "libstep.so"
+    so = folder / "step.so"
     data = so.read_bytes()
     other = bytearray(data)
     other[len(data) // 2] ^= 1
     so.write_bytes(other)
-    assert "libstep.so is not the file that was exported: it differs" in refused(folder)
+    assert "step.so is not the file that was exported: it differs" in refused(folder)
     so.write_bytes(data[:-1])
     text = f"it has {len(data) - 1} bytes instead of {len(data)}\n  Copy all files of the library"
     assert text in refused(folder)
@@ -452,20 +452,20 @@ def test_a_library_that_is_damaged_is_never_loaded(folder: Path) -> None:
 
 @pytest.mark.usefixtures("no_code")
 def test_other_files_are_not_loaded_though_the_manifest_agrees(folder: Path) -> None:
-    so = folder / "libstep.so"
+    so = folder / "step.so"
     data = so.read_bytes()
     foreign = data[:18] + (243 if data[18] != 243 else 62).to_bytes(2, "little") + data[20:]
     for text in (b"#!/bin/sh\n", b"", data[:10], foreign, data[:4] + b"\x01" + data[5:]):
         so.write_bytes(text)
         write(folder, manifest_of(folder), agreeing=True)
-        assert "libstep.so is not a shared library for " in refused(folder)
+        assert "step.so is not a shared library for " in refused(folder)
 
 
 def test_a_library_without_the_digest_or_a_function_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = graphc.export(lambda x: x + 1.0, "f64[3]", path=folder / "other", name="other")
-    shutil.copy(build[".so"], folder / "libstep.so")
+    shutil.copy(build[".so"], folder / "step.so")
     write(folder, manifest_of(folder), agreeing=True)
     assert "is not a library made by graphc: it holds no digest of its interface" in refused(folder)
     monkeypatch.setattr(library, "check_digest", lambda *_: None)
@@ -473,10 +473,10 @@ def test_a_library_without_the_digest_or_a_function_is_refused(
 
 
 def test_a_file_that_the_system_cannot_load_is_refused(folder: Path) -> None:
-    so = folder / "libstep.so"
+    so = folder / "step.so"
     so.write_bytes(so.read_bytes()[:64])
     write(folder, manifest_of(folder), agreeing=True)
-    assert "libstep.so cannot be loaded: " in refused(folder)
+    assert "step.so cannot be loaded: " in refused(folder)
 
 
 def test_libraries_for_other_machines_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -505,7 +505,7 @@ def test_a_processor_that_lacks_instructions_is_told(folder: Path, monkeypatch: 
     monkeypatch.setattr(library, "opened", lambda *_: Code())
     monkeypatch.setattr(library, "check_digest", lambda *_: None)
     monkeypatch.setattr(library, "symbol_of", lambda *_: lambda: None)
-    assert "libstep.so needs a processor of the level native, and this one is not" in refused(folder)
+    assert "step.so needs a processor of the level native, and this one is not" in refused(folder)
 
 
 # ---- the weights

@@ -103,7 +103,7 @@ def test_several_functions_have_no_main_one(tmp_path: Path) -> None:
     assert refused(graphc.ArgumentError, library, x) == "waves has several functions; call waves.waves_sin"
 
 
-@pytest.mark.parametrize("name", ["", "loss", "loss.json", "libloss.so", "loss.h", "loss.py"])
+@pytest.mark.parametrize("name", ["", "loss", "loss.json", "loss.so", "loss.h", "loss.py"])
 def test_a_library_is_found_by_folder_stem_or_file(losses: Any, name: str) -> None:
     assert graphc.load(losses.path.parent / name)(W, X, Y) == losses(W, X, Y)
     assert graphc.load(str(losses.path.parent / name)).name == "loss"

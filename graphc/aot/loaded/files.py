@@ -23,11 +23,8 @@ SAME = {"amd64": "x86_64", "arm64": "aarch64"}  # other names of processors
 
 
 def shared_name(name: str) -> str:
-    """The file of the shared library: found by `cc -lNAME`, and not taken for a module of Python's.
-
-    `import NAME` would take NAME.so for an extension module, before it looks for NAME.py.
-    """
-    return f"lib{name}.so"
+    """The file of the shared library."""
+    return f"{name}.so"
 
 
 def digest_of(interface: Mapping[str, Any]) -> str:
