@@ -24,6 +24,7 @@ from graphc.aot.loaded.files import shared_name
 from graphc.aot.manifest import manifest_text
 from graphc.aot.module_text import module_text, package_text
 from graphc.aot.names import Names, Tags, check_name, identifier
+from graphc.aot.numba_module import numba_files
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
 from graphc.api.call import flatten_call
@@ -33,6 +34,7 @@ from graphc.backends.lowering import lowered
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.processors import MOST_THREADS
+from graphc.trace import tree
 from graphc.version import VERSION
 
 WeightsMode = Literal["embed", "file", "arguments"]
@@ -52,6 +54,7 @@ def export(
     static_argnames: str | Sequence[str] = (),
     threads: int = 1,
     shared: bool | None = None,
+    format: Literal["c", "numba"] = "c",
 ) -> Build:
     """Writes a C library that computes `function`: NAME.so, NAME.h, NAME.py and others into `path`.
 
@@ -72,6 +75,8 @@ def export(
         keys of a dict and the fields of a named tuple name the parameters for the other results.
     threads: how many threads large kernels may use; the library then needs Linux and pthreads.
     shared: whether to link the shared library, which takes a C compiler; by default where one is found.
+    format: "c", or "numba" for the kernels as one readable Python file NAME.py that needs NumPy and Numba
+        only, with large weights beside it in NAME.npz; targets, threads and shared do not apply to it.
 
     The library needs libc only, allocates nothing and holds no state that calls could share. The same input
     gives the same bytes. Raises ArgumentError for options or arguments that do not fit, CompilationError
@@ -87,7 +92,12 @@ def export(
         raise ArgumentError(f"threads={threads!r}; choose a number from 1 to {MOST_THREADS}")
     if threads > 1 and machines[0].architecture == "wasm32":
         raise ArgumentError("a WebAssembly module has one thread: leave threads out")
+    _check_format(format, targets, threads, shared)
     pieces = _pieces(name, entries, weights, grad, argnums)
+    if format == "numba":
+        placed, units = _assembled(name, pieces, in_file=False)
+        files = numba_files(name, units, placed, in_file=weights == "file")
+        return Build(name, Path(path), write_files(Path(path), files))
     placed, units = _assembled(name, pieces, in_file=weights == "file")
     library = Library(
         name,
@@ -137,28 +147,48 @@ def _entries(
             "several functions are exported as {'step': (step, *types), 'predict': (predict, *types)} "
             "with a name for the library"
         )
-    rows = []
+    rows: list[tuple[str, Compiled, tuple[Any, ...]]] = []
     for ending, row in function.items():
         if not isinstance(row, tuple) or not row:
             raise ArgumentError(f"{ending!r} of the exported functions must be a tuple (function, *types)")
-        rows.append(_Entry(f"_{ending}", _compiled(row[0], donate, static_argnames), row[1:]))
-    return rows
+        rows.append((ending, _compiled(row[0], (), ()), row[1:]))
+    known = {parameter for _, compiled, _ in rows for parameter in _parameters(compiled)}
+    for option, names in (("donate", _tuple(donate)), ("static_argnames", _tuple(static_argnames))):
+        unknown = [given for given in names if tree.root_of(given) not in known]
+        if unknown:
+            raise ArgumentError(f"{option} names {unknown[0]!r}, which no exported function has")
+    return [
+        _Entry(f"_{ending}", _compiled(one, _own(one, donate), _own(one, static_argnames)), types)
+        for ending, one, types in rows
+    ]
+
+
+def _tuple(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _parameters(compiled: Compiled) -> Sequence[str]:
+    return compiled.parameters.positional[len(compiled.bound) :]
+
+
+def _own(compiled: Compiled, names: str | Sequence[str]) -> tuple[str, ...]:
+    """Those of `names` that are parameters of this function."""
+    return tuple(name for name in _tuple(names) if tree.root_of(name) in _parameters(compiled))
 
 
 def _compiled(function: Any, donate: str | Sequence[str], static: str | Sequence[str]) -> Compiled:
     """The function as `compile` makes it, with these options beside its own."""
     if isinstance(function, Compiled) and not donate and not static:
         return function
-    options = {"donate": donate, "static_argnames": static}
-    given = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in options.items()}
+    donate, static = _tuple(donate), _tuple(static)
     if not isinstance(function, Compiled):
-        made: Compiled = compile(function, donate=given["donate"], static_argnames=given["static_argnames"])
+        made: Compiled = compile(function, donate=donate, static_argnames=static)
         return made
     own = function.settings
     settings = replace(
         own,
-        donate=(*own.donate, *given["donate"]),
-        static_argnames=(*own.static_argnames, *given["static_argnames"]),
+        donate=(*own.donate, *donate),
+        static_argnames=(*own.static_argnames, *static),
     )
     return Compiled(function, function.function, function.bound, settings)
 
@@ -176,6 +206,15 @@ def _machines(targets: str | Sequence[str]) -> list[Machine]:
         raise ArgumentError(f"targets={names} names a processor twice")
     # The weakest first: at run time the last that fits is taken.
     return sorted(machines, key=lambda machine: (len(machine.needs), machine.name == "native"))
+
+
+def _check_format(format: str, targets: str | Sequence[str], threads: int, shared: bool | None) -> None:
+    if format not in ("c", "numba"):
+        raise ArgumentError(f"format={format!r}; choose 'c' or 'numba'")
+    given = {"targets": targets != "native", "threads": threads != 1, "shared": shared is not None}
+    refused = [option for option, is_given in given.items() if is_given]
+    if format == "numba" and refused:
+        raise ArgumentError(f"format='numba' makes Python text, to which {', '.join(refused)} cannot apply")
 
 
 # ---- functions

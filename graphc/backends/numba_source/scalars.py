@@ -38,11 +38,11 @@ def literal(value: float | int | bool, dtype: np.dtype) -> str:
     if dtype.kind == "b":
         return str(bool(value))
     if dtype.kind == "f":
-        return f"{scalar_type(dtype)}({_float_text(float(value), dtype)})"
+        return f"{scalar_type(dtype)}({float_text(float(value), dtype)})"
     return f"{scalar_type(dtype)}({int(value)})"
 
 
-def _float_text(value: float, dtype: np.dtype) -> str:
+def float_text(value: float, dtype: np.dtype) -> str:
     """The shortest text that reads back as `value`."""
     if not math.isfinite(value):
         return "np.nan" if value != value else ("np.inf" if value > 0 else "-np.inf")
