@@ -183,8 +183,8 @@ def test_the_cache_is_listed_and_cleared(folder, tmp_path):
 
 def test_help_explains_every_command():
     text = graphc("--help").stdout
-    assert all(command in text for command in ("lower", "doctor", "cache"))
-    assert "NAME=TYPE" in graphc("lower", "--help").stdout
+    assert all(command in text for command in ("lower", "build", "doctor", "cache"))
+    assert "NAME=VALUE" in graphc("lower", "--help").stdout
 
 
 def test_misuse_has_exit_status_two():
