@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from graphc.aot.entry import Held
-from graphc.aot.interface import Fixed, Function, Leaf, Tree, tree_leaves
+from graphc.aot.interface import Fixed, Function, Group, Leaf, Tree, tree_leaves
 from graphc.aot.names import Names as Keys
 from graphc.aot.objects import Unit
 from graphc.aot.weights import Weights
@@ -25,7 +25,7 @@ SUPPORT = ("_size", "_flat", "_updated", "_number", "_fixed")  # functions of nu
 class Stored:
     """The arrays that functions close over, under one name each."""
 
-    def __init__(self, units: Sequence[Unit], weights: Weights) -> None:
+    def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.arrays: dict[str, np.ndarray] = {}
         self._keys = Keys([place.name for place in weights.places])
@@ -184,24 +184,48 @@ def _axis_of(symbol: str, read: Mapping[int, Leaf]) -> tuple[int, int]:
 # ---- trees
 
 
-def _parts(tree: Tree, text: str) -> Iterator[tuple[Tree, str]]:
-    """Every place of a tree that is no group, with the expression that leads there."""
-    if isinstance(tree, int | Fixed):
+def plain(function: Function) -> Function:
+    """A function whose objects are dicts of their arrays, as of `state_dict()`."""
+    arguments = tuple(replace(argument, tree=_plain(argument.tree)) for argument in function.arguments)
+    return replace(function, arguments=arguments, results=_plain(function.results))
+
+
+def _plain(tree: Tree) -> Tree:
+    if not isinstance(tree, Group):
+        return tree
+    if tree.kind != "object":
+        return replace(tree, items=tuple(map(_plain, tree.items)))
+    found = [(".".join(keys), leaf) for leaf, keys in _parts(tree, ()) if isinstance(leaf, int)]
+    return Group("dict", tuple(leaf for _, leaf in found), tuple(key for key, _ in found))
+
+
+def _parts(tree: Tree, keys: tuple[str, ...]) -> Iterator[tuple[int | Fixed, tuple[str, ...]]]:
+    """Every place of a tree that is no group, with the keys that lead there."""
+    if not isinstance(tree, Group):
+        yield tree, keys
+        return
+    for key, item in zip(tree.keys or map(str, range(len(tree.items))), tree.items, strict=True):
+        yield from _parts(item, (*keys, key))
+
+
+def _expressions(tree: Tree, text: str) -> Iterator[tuple[int | Fixed, str]]:
+    """The same with the expressions that lead there from `text`."""
+    if not isinstance(tree, Group):
         yield tree, text
         return
-    keys: Sequence[object] = tree.keys if tree.keys else range(len(tree.items))
+    keys: Sequence[object] = tree.keys if tree.kind == "dict" else range(len(tree.items))
     for key, item in zip(keys, tree.items, strict=True):
-        yield from _parts(item, f"{text}[{key!r}]")
+        yield from _expressions(item, f"{text}[{key!r}]")
 
 
 def _leaf_expressions(tree: Tree, text: str) -> Iterator[tuple[int, str]]:
-    for part, expression in _parts(tree, text):
+    for part, expression in _expressions(tree, text):
         if isinstance(part, int):
             yield part, expression
 
 
 def _fixed_expressions(tree: Tree, text: str) -> Iterator[tuple[str, object]]:
-    for part, expression in _parts(tree, text):
+    for part, expression in _expressions(tree, text):
         if isinstance(part, Fixed):
             yield expression, part.value
 
@@ -216,7 +240,7 @@ def type_text(function: Function, tree: Tree) -> str:
 
 
 def _display(kind: str, items: Sequence[str], keys: Sequence[str]) -> str:
-    """A tuple, list or dict of expressions, in several lines if it is long; objects are dicts."""
+    """A tuple, list or dict of expressions, in several lines if it is long."""
     opening, closing = {"tuple": ("(", ")"), "list": ("[", "]")}.get(kind, ("{", "}"))
     rows = [f"{key!r}: {item}" for key, item in zip(keys, items, strict=True)] if keys else list(items)
     line = f"{opening}{', '.join(rows)}{',' * (kind == 'tuple' and len(rows) == 1)}{closing}"

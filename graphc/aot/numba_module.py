@@ -12,13 +12,14 @@ import io
 import keyword
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from graphc import errors
 from graphc.aot import numba_support
 from graphc.aot.interface import Fixed, Function, Leaf, Tree
-from graphc.aot.numba_function import SUPPORT, FunctionText, Stored, quoted
+from graphc.aot.numba_function import SUPPORT, FunctionText, Stored, plain, quoted
 from graphc.aot.objects import Unit
 from graphc.aot.weights import Weights
 from graphc.backends.numba_source.names import RESERVED
@@ -39,7 +40,8 @@ def numba_files(name: str, units: Sequence[Unit], weights: Weights, *, in_file: 
 
     in_file: all of them go to NAME.npz.
     """
-    stored = Stored(units, weights)
+    units = [replace(unit, function=plain(unit.function)) for unit in units]
+    stored = Stored(weights)
     written = [FunctionText(unit, stored, alone=len(units) == 1) for unit in units]
     _check_names(name, units, written)
     listed = {key: array for key, array in stored.arrays.items() if not in_file and _is_small(array)}
@@ -83,7 +85,7 @@ def _head(
 def _title(name: str, units: Sequence[Unit], *, beside: bool) -> str:
     about = """
 It needs NumPy and Numba. Kernels take flat arrays in C order, in which a number has one element; their
-comments name the lines that the code comes from. Objects of classes are dicts of their values here."""
+comments name the lines that the code comes from. Objects of classes are dicts of their arrays here."""
     if beside:
         about += f"\nThe arrays that functions close over are in {name}.npz, which must lie beside this file."
     signatures = "\n".join(f"    {_signature(unit.function)}" for unit in units)

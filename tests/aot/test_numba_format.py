@@ -119,9 +119,7 @@ def test_a_training_step_overwrites_what_is_donated(tmp_path: Path) -> None:
     types = (model, opt.init(model), "f32[N, 7]", "f32[N, 3]")
     build = graphc.export(step, *types, path=tmp_path, donate=("params", "state"), format="numba")
     w0, b0, w2, b2 = (a.astype(np.float64) for a in model.state_dict().values())
-    params = {
-        str(i): {name: getattr(model[i], name).copy() for name in ("weight", "bias")} for i in (0, 2)
-    } | {"1": {}}
+    params = {key: array.copy() for key, array in model.state_dict().items()}
     ((result, after, _),) = run(build, ("step", params, opt.init(model), X, Y))
     x, y = X.astype(np.float64), Y.astype(np.float64)
     h = np.tanh(x @ w0.T + b0)
@@ -129,9 +127,9 @@ def test_a_training_step_overwrites_what_is_donated(tmp_path: Path) -> None:
     gh = (g @ w2) * (1 - h**2)
     np.testing.assert_allclose(result[2], np.mean((h @ w2.T + b2 - y) ** 2), rtol=1e-5)
     for where in (result[0], after[0]):
-        np.testing.assert_allclose(where["2"]["weight"], w2 - 0.1 * g.T @ h, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(where["0"]["weight"], w0 - 0.1 * gh.T @ x, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(where["0"]["bias"], b0 - 0.1 * gh.sum(0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(where["2.weight"], w2 - 0.1 * g.T @ h, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(where["0.weight"], w0 - 0.1 * gh.T @ x, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(where["0.bias"], b0 - 0.1 * gh.sum(0), rtol=1e-4, atol=1e-6)
 
 
 def test_an_updated_array_is_the_array_that_was_given(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_the_readable_form(build: Build, folder: Path, monkeypatch: pytest.Monke
         (("model.py:loss", *W, *X, *Y, "--target", "sparc"), f"no target 'sparc'; choose from {TARGETS}"),
         (("model.py:loss", *W, *X, *Y, "--target", "x86-64,riscv64"), "are of different architectures"),
         (("model.py:loss", *W, *X, *Y, "--name", "3d"), "name='3d' cannot be the name of a C function"),
-        (("model.py:loss", *W, *X, *Y, "--threads", "0"), "threads=0; choose a positive number"),
+        (("model.py:loss", *W, *X, *Y, "--threads", "0"), "threads=0; choose a number from 1 to"),
         (("model.py:loss", *W, *W, *X, *Y), "--arg 'w=f32[3, 2]': w was given before"),
         (("model.py:loss", "--arg", "w=@weights"), "model.py has no variable 'weights'"),
         (("model.py:loss", "--arg", "w=@we-ights"), "@we-ights is no name of a variable, such as @model"),
