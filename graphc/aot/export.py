@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import llvmlite
 import numpy as np
 
 from graphc.aot.archive import archive
+from graphc.aot.asked import Asked, asked_for
 from graphc.aot.build import Build, write_files
 from graphc.aot.captured import names_of
 from graphc.aot.derivatives import derivative_of
@@ -28,13 +29,11 @@ from graphc.aot.numba_module import numba_files
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
 from graphc.api.call import flatten_call
-from graphc.api.compile import Compiled, compile
 from graphc.backends.cpu.target import Machine, machine_named
 from graphc.backends.lowering import lowered
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.processors import MOST_THREADS
-from graphc.trace import tree
 from graphc.version import VERSION
 
 WeightsMode = Literal["embed", "file", "arguments"]
@@ -82,7 +81,7 @@ def export(
     gives the same bytes. Raises ArgumentError for options or arguments that do not fit, CompilationError
     where linking fails, and whatever tracing raises.
     """
-    entries = _entries(function, types, name, donate, static_argnames)
+    entries = asked_for(function, types, name, donate, static_argnames)
     name = name or identifier(entries[0].compiled.__name__)
     check_name(name)
     machines = _machines(targets)
@@ -113,16 +112,6 @@ def export(
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """One function that the user asked for."""
-
-    ending: str
-    compiled: Compiled
-    types: tuple[Any, ...]
-    results: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class _Piece:
     """One function of the library: recorded and described, and the arrays that are its weights."""
 
@@ -131,66 +120,6 @@ class _Piece:
     call: Call
     described: Described
     weights: tuple[Any, ...]
-
-
-def _entries(
-    function: Any,
-    types: tuple[Any, ...],
-    name: str | None,
-    donate: str | Sequence[str],
-    static_argnames: str | Sequence[str],
-) -> list[_Entry]:
-    if not isinstance(function, Mapping):
-        return [_Entry("", _compiled(function, donate, static_argnames), types)]
-    if types or not function or name is None:
-        raise ArgumentError(
-            "several functions are exported as {'step': (step, *types), 'predict': (predict, *types)} "
-            "with a name for the library"
-        )
-    rows: list[tuple[str, Compiled, tuple[Any, ...]]] = []
-    for ending, row in function.items():
-        if not isinstance(row, tuple) or not row:
-            raise ArgumentError(f"{ending!r} of the exported functions must be a tuple (function, *types)")
-        rows.append((ending, _compiled(row[0], (), ()), row[1:]))
-    known = {parameter for _, compiled, _ in rows for parameter in _parameters(compiled)}
-    for option, names in (("donate", _tuple(donate)), ("static_argnames", _tuple(static_argnames))):
-        unknown = [given for given in names if tree.root_of(given) not in known]
-        if unknown:
-            raise ArgumentError(f"{option} names {unknown[0]!r}, which no exported function has")
-    return [
-        _Entry(f"_{ending}", _compiled(one, _own(one, donate), _own(one, static_argnames)), types)
-        for ending, one, types in rows
-    ]
-
-
-def _tuple(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _parameters(compiled: Compiled) -> Sequence[str]:
-    return compiled.parameters.positional[len(compiled.bound) :]
-
-
-def _own(compiled: Compiled, names: str | Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that are parameters of this function."""
-    return tuple(name for name in _tuple(names) if tree.root_of(name) in _parameters(compiled))
-
-
-def _compiled(function: Any, donate: str | Sequence[str], static: str | Sequence[str]) -> Compiled:
-    """The function as `compile` makes it, with these options beside its own."""
-    if isinstance(function, Compiled) and not donate and not static:
-        return function
-    donate, static = _tuple(donate), _tuple(static)
-    if not isinstance(function, Compiled):
-        made: Compiled = compile(function, donate=donate, static_argnames=static)
-        return made
-    own = function.settings
-    settings = replace(
-        own,
-        donate=(*own.donate, *donate),
-        static_argnames=(*own.static_argnames, *static),
-    )
-    return Compiled(function, function.function, function.bound, settings)
 
 
 def _machines(targets: str | Sequence[str]) -> list[Machine]:
@@ -221,7 +150,7 @@ def _check_format(format: str, targets: str | Sequence[str], threads: int, share
 
 
 def _pieces(
-    name: str, entries: Sequence[_Entry], mode: WeightsMode, grad: bool, argnums: int | Sequence[int] | None
+    name: str, entries: Sequence[Asked], mode: WeightsMode, grad: bool, argnums: int | Sequence[int] | None
 ) -> list[_Piece]:
     """The functions asked for, each followed by its derivative if `grad`."""
     pieces = []
@@ -230,14 +159,12 @@ def _pieces(
         pieces.append(piece)
         if grad:
             derived = derivative_of(entry.compiled, piece.call.form, piece.call.recorded, argnums)
-            further = _Entry(
-                entry.ending, derived.function, (*entry.types, *derived.further), derived.results
-            )
+            further = Asked(entry.ending, derived.function, (*entry.types, *derived.further), derived.results)
             pieces.append(_piece(f"{name}{entry.ending}{derived.suffix}", further, mode))
     return pieces
 
 
-def _piece(symbol: str, entry: _Entry, mode: WeightsMode) -> _Piece:
+def _piece(symbol: str, entry: Asked, mode: WeightsMode) -> _Piece:
     compiled = entry.compiled
     form = compiled.described(*entry.types)
     recorded, program = compiled.record(form)
