@@ -187,6 +187,22 @@ def test_errors_of_the_function_are_raised_without_graphc(tmp_path: Path) -> Non
     np.testing.assert_array_equal(found[2][0], [0.0, 2.0])
 
 
+def test_exceptions_of_libraries_and_of_graphc_itself_exist_there(tmp_path: Path) -> None:
+    def solved(a: Any, b: Any) -> Any:
+        return np.linalg.solve(b, np.ones(2)), graphc.root(lambda x, p: x**2 + p, 1.0, a)
+
+    build = graphc.export(solved, "f64", "f64[2, 2]", path=tmp_path, format="numba")
+    good, singular = np.diag([2.0, 4.0]), np.zeros((2, 2))
+    found = run(build, ("solved", -2.0, good), ("solved", -2.0, singular), ("solved", 2.0, good))
+    np.testing.assert_allclose(found[0][0][0], [0.5, 0.25])
+    np.testing.assert_allclose(found[0][0][1], np.sqrt(2), rtol=1e-9)
+    assert found[1][0] == "LinAlgError" and found[1][1].startswith(
+        "Singular matrix\n  at test_numba_format.py"
+    )
+    assert found[2][0] == "ConvergenceError" and found[2][1].startswith("root did not converge to tol=1e-10")
+    assert "class ConvergenceError(ArithmeticError):" in build[".py"].read_text()
+
+
 @pytest.mark.parametrize("mode", ["embed", "file", "arguments"])
 def test_weights_are_in_the_text_or_beside_it_or_arguments(tmp_path: Path, mode: Any) -> None:
     def scaled(x: Any) -> Any:
