@@ -58,7 +58,8 @@ def export(
     """Writes a C library that computes `function`: NAME.so, NAME.h, NAME.py and others into `path`.
 
     function: a function, a compiled or transformed one, or a module; or a dict from the ends of names to
-        tuples (function, *types), for several functions in one library.
+        tuples (function, *types), for several functions in one library, of which `donate` and
+        `static_argnames` concern those that have such parameters.
     types: the types of its arguments, as text such as "f32[N, 784]", or arguments like those of a call;
         trees of them for arguments that are trees. Sizes written as names are parameters of the C function.
     name: what the C functions are called and how their names begin; the function's own name by default.
