@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from graphc import errors
 from graphc.aot.entry import Held
 from graphc.aot.interface import Fixed, Function, Group, Leaf, Tree, tree_leaves
 from graphc.aot.names import Names as Keys
@@ -54,7 +55,7 @@ class FunctionText:
             kernels = tuple(replace(kernel, name=f"{function.symbol}_{kernel.name}") for kernel in kernels)
         self.plan = replace(unit.plan, kernels=kernels)
         names = reserved_names(self.plan)
-        names.taken.update((*SUPPORT, "Path", function.symbol))
+        names.taken.update((*SUPPORT, "_weights", function.symbol, *vars(errors)))
         self.updated, self.kept = _updated(unit), _kept(unit)
         named = {
             argument.name: names.fresh(argument.name)

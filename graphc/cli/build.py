@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import graphc
@@ -69,7 +70,8 @@ def add_build(commands: Any) -> None:
         "functions",
         nargs="+",
         metavar="FILE:FUNCTION[,FUNCTION...]",
-        help="a Python file and functions in it; with several, the C functions are called NAME_FUNCTION",
+        help="a Python file and functions in it; with several, the C functions are called NAME_FUNCTION, and "
+        "--arg FUNCTION.NAME=VALUE concerns one of them",
     )
     add_arg_option(build)
     build.add_argument(
@@ -149,10 +151,20 @@ def _build(options: argparse.Namespace) -> int:
     try:
         build = _export(asked, options.name, common)
     except OSError as error:
-        raise ArgumentError(f"{error.filename or options.out}: {error.strerror}") from None
+        if not _is_about(error, Path(options.out)):
+            raise  # of the user's code
+        raise ArgumentError(f"{error.filename}: {error.strerror}") from None
     print(build)
     print(_use(build, targets[0]))
     return 0
+
+
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Whether an error is one of writing to a folder."""
+    if not isinstance(error.filename, str):
+        return False
+    path, folder = Path(error.filename).absolute(), folder.absolute()
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
 
 
 def _export(asked: Sequence[_Asked], name: str | None, common: Mapping[str, Any]) -> Build:

@@ -228,14 +228,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_names_of_the_user_s_cannot_hide_what_the_file_needs(tmp_path: Path) -> None:
-    def k0(np_: Any, k0: Any, numba: Any, _flat: Any, t0: Any, out0: Any) -> Any:
-        return np.sum(np_ * k0) + numba * _flat + t0 * out0
+    def k0(np_: Any, k0: Any, numba: Any, _flat: Any, t0: Any, _weights: Any) -> Any:
+        return (np.sum(np_ * k0) + numba * _flat + t0 * _weights) * SMALL
 
     types = ("f64[N]", "f64[N]", "f64", "f64", "f64", "f64")
     build = graphc.export(k0, *types, path=tmp_path, format="numba")
     x = np.arange(4.0)
     found = run(build, ("k0", x, x, *map(np.float64, (2, 3, 4, 5))))
-    assert found[0][0] == 40
+    np.testing.assert_allclose(found[0][0], 40.0 * SMALL, rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["np", "lambda", "min", "numba", "to_int64", "ShapeError"])

@@ -258,6 +258,12 @@ def test_what_the_user_s_file_raises_keeps_its_traceback(tmp_path: Path) -> None
     assert 'broken.py", line 4, in <module>' in done.stderr and "KeyError: 'weights'" in done.stderr
 
 
+def test_a_missing_file_of_the_user_s_function_keeps_its_traceback(folder: Path) -> None:
+    (folder / "model.py").write_text("def f(x):\n    return x + len(open('scale.txt').read())\n")
+    with pytest.raises(FileNotFoundError, match=r"scale\.txt"):
+        main(["build", "model.py:f", "--arg", "x=f64"])
+
+
 def test_help_names_targets_and_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["build", "--help"])
