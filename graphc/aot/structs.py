@@ -64,14 +64,28 @@ def _commented(rows: Sequence[tuple[str, Leaf]]) -> Iterator[str]:
         yield f"    {text + ';':{width}} /* {comment} */"
 
 
+def _is_padded(fields: Sequence[Leaf]) -> bool:
+    """Whether C leaves room between arrays, or behind the last, to align them."""
+    offset, largest = 0, 1
+    for field in fields:
+        size = field.type.dtype.itemsize
+        if offset % size:
+            return True
+        count = product(field.type.shape)
+        assert isinstance(count, int)
+        offset, largest = offset + size * count, max(largest, size)
+    return offset % largest != 0
+
+
 def _arrays(tag: str, fields: Sequence[Leaf]) -> list[str]:
     """Memory for the arrays of a structure, and the structure that points into it."""
     held, function = further_names(tag)
     lengths = [f"[{product(f.type.shape)}]" if f.type.shape else "" for f in fields]
     members = [f"    {c_type(f)} {f.name}{length};" for f, length in zip(fields, lengths, strict=True)]
     assigned = [f"{f.name} = {'' if f.type.shape else '&'}arrays->{f.name}" for f in fields]
+    whole = "" if _is_padded(fields) else ", without gaps: a file of them can be read as a whole"
     return [
-        f"/* Memory for the arrays of {tag}, in this order: a file of them can be read as a whole. */",
+        f"/* Memory for the arrays of {tag}, in this order{whole}. */",
         f"typedef struct {held} {{",
         *members,
         f"}} {held};",

@@ -166,3 +166,12 @@ def test_memory_is_declared_for_arrays_of_known_sizes_only(tmp_path: Path, shape
     text = header(tmp_path, doubled=(doubled, {"a": shape}))
     assert "typedef struct net_params {" in text
     assert "net_params_arrays" not in text and "net_params_of" not in text
+
+
+def test_memory_with_gaps_does_not_say_that_a_file_fits(tmp_path: Path) -> None:
+    def total(p: Any) -> Any:
+        return np.sum(p["a"]) + np.sum(p["b"])
+
+    for a, b, fits in (("f32[3]", "f64[2]", False), ("f32[4]", "f64[2]", True), ("f64[2]", "f32[3]", False)):
+        build = graphc.export(total, {"a": a, "b": b}, path=tmp_path, name="total", shared=False)
+        assert ("without gaps" in build[".h"].read_text()) == fits
