@@ -181,15 +181,18 @@ class Entry:
 
     # ---- the call
 
-    def call(self, program: ir.Value, addresses: Sequence[ir.Value]) -> ir.Value:
-        """The status of the program, run on these buffers."""
+    def call(self, program: ir.Value, addresses: Sequence[ir.Value], *, fence: bool = False) -> ir.Value:
+        """The status of the program, run on these buffers; with a `fence`, all its stores are done then."""
         buffers = self.code.scratch(PTR, max(1, len(addresses)))
         for i, address in enumerate(addresses):
             self.b.store(address, self.code.at(buffers, PTR, i))
         sizes = self.code.scratch(I64, max(1, len(self.function.sizes)))
         for i, symbol in enumerate(self.function.sizes):
             self.b.store(self.sizes.bound[symbol], self.code.at(sizes, I64, i))
-        return self.b.call(program, [buffers, sizes, self.workspace])
+        status = self.b.call(program, [buffers, sizes, self.workspace])
+        if fence:
+            self.b.fence("seq_cst")
+        return status
 
 
 def emit_workspace_bytes(module: ir.Module, function: Function, *, wide: bool) -> None:

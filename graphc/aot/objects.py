@@ -22,6 +22,7 @@ from graphc.backends.cpu.llvm import I32, Code
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Machine
 from graphc.ir.dims import Dim
+from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.pool_ir import MACHINES as POOLS
 from graphc.runtime.pool_ir import library_ir
@@ -117,7 +118,14 @@ def _emit_function(
     start = weights.emit_start(entry)
     addresses = [_address(entry, source, leaves, start) for source in unit.inputs]
     addresses += [leaves[i].written for i in unit.outputs]
-    entry.finish(entry.call(program, addresses))
+    fence = machines[0].architecture == "x86_64" and _streams(unit.plan)
+    entry.finish(entry.call(program, addresses, fence=fence))
+
+
+def _streams(plan: LoweredProgram) -> bool:
+    """Whether results bypass the caches: x86 does not order such stores with those that follow."""
+    stores = (s for kernel in plan.kernels for s in k.statements(kernel.body) if isinstance(s, k.Store))
+    return any(store.streaming for store in stores)
 
 
 def _emit_choice(entry: Entry, symbol: str, machines: Sequence[Machine]) -> ir.Value:
