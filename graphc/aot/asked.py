@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graphc.aot.names import check_ending
 from graphc.api.compile import Compiled, compile
 from graphc.errors import ArgumentError
 from graphc.trace import tree
@@ -38,6 +39,7 @@ def asked_for(
         )
     rows: list[tuple[str, Compiled, tuple[Any, ...]]] = []
     for ending, row in function.items():
+        check_ending(ending)
         if not isinstance(row, tuple) or not row:
             raise ArgumentError(f"{ending!r} of the exported functions must be a tuple (function, *types)")
         rows.append((ending, _compiled(row[0], (), ()), row[1:]))

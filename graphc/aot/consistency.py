@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable
 
+from graphc.aot.c_words import is_reserved
 from graphc.aot.interface import Function, Leaf, Library, Struct, exported_symbols, tree_leaves
-from graphc.aot.names import RESERVED
 from graphc.errors import ParseError
 from graphc.ir.dims import symbols_of
 
@@ -101,7 +101,7 @@ def _is_name(text: str) -> bool:
 
 def _check_words(where: str, words: Iterable[str]) -> None:
     for word in words:
-        if not _WORD.fullmatch(word) or word in RESERVED:
+        if not _WORD.fullmatch(word) or is_reserved(word):
             raise ParseError(f"{word[:40]!r} in {where} is no name of C")
 
 

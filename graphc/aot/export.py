@@ -19,12 +19,12 @@ from graphc.aot.derivatives import derivative_of
 from graphc.aot.describe import Call, Described, describe
 from graphc.aot.entry import Held, Source
 from graphc.aot.header import header_text
-from graphc.aot.interface import Function, Library, exported_names, exported_symbols
+from graphc.aot.interface import Function, Library, defined_names, exported_symbols
 from graphc.aot.link import linker_for, shared_library
 from graphc.aot.loaded.files import shared_name
 from graphc.aot.manifest import manifest_text
 from graphc.aot.module_text import module_text, package_text
-from graphc.aot.names import Names, Tags, check_name, identifier
+from graphc.aot.names import Names, Tags, check_defined, check_name, identifier
 from graphc.aot.numba_module import numba_files
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
@@ -98,6 +98,8 @@ def export(
         placed, units = _assembled(name, pieces, in_file=False)
         files = numba_files(name, units, placed, in_file=weights == "file")
         return Build(name, Path(path), write_files(Path(path), files))
+    symbols = [piece.symbol for piece in pieces]
+    check_defined(symbols, defined_names(name, symbols))
     placed, units = _assembled(name, pieces, in_file=weights == "file")
     library = Library(
         name,
@@ -197,7 +199,7 @@ def _assembled(library: str, pieces: Sequence[_Piece], *, in_file: bool) -> tupl
                 arrays[keys[id(value)]] = np.asarray(value)
     placed = place_weights(arrays, in_file=in_file)
     offsets = {place.name: place.offset for place in placed.places}
-    tags = Tags(library, exported_names(library, [piece.symbol for piece in pieces], threads=True))
+    tags = Tags(library, defined_names(library, [piece.symbol for piece in pieces]))
     units = []
     for piece in pieces:
         held = iter(Held(offsets[keys[id(value)]]) for value in piece.weights)

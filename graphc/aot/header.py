@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from graphc.aot.comments import harmless
 from graphc.aot.interface import ALIGNMENT, FIRST_CHECK, STATUSES, Function, Leaf, Library, Struct
 from graphc.aot.structs import declared, struct_lines
 from graphc.version import VERSION
@@ -12,7 +13,7 @@ from graphc.version import VERSION
 def header_text(library: Library) -> str:
     """The header of a library."""
     name = library.name
-    guard = f"{name.upper()}_H"
+    guard = f"GRAPHC_{name}_H"
     lines = [
         *_comment([_title(library), "", *_CONVENTIONS.splitlines()]),
         f"#ifndef {guard}",
@@ -47,7 +48,8 @@ are passed by value. Arrays that are written must not overlap others; arrays wit
 Functions allocate nothing and keep no data: the workspace holds all intermediate results, and its contents
 do not matter. It must be aligned to {ALIGNMENT} bytes (posix_memalign, aligned_alloc); calls that run at the
 same time need one each.
-Sizes count elements unless their names end in _bytes. Every function returns 0, or another status."""
+Sizes count elements unless their names end in _bytes. Every function returns 0, or another status: below
+{FIRST_CHECK} nothing was written; after a status from {FIRST_CHECK} on, what was written has no meaning."""
 
 
 def _title(library: Library) -> str:
@@ -57,7 +59,7 @@ def _title(library: Library) -> str:
 
 
 def _comment(lines: list[str]) -> list[str]:
-    body = [f" * {line}".rstrip() for line in lines]
+    body = [f" * {harmless(line)}".rstrip() for line in lines]
     return ["/*", *body, " */"]
 
 
@@ -99,7 +101,7 @@ def _described(leaf: Leaf) -> str:
         text += f": {leaf.path}"
     if leaf.role == "updated":
         text += f", overwritten with {leaf.becomes}"
-    return text.replace("*/", "* /")
+    return harmless(text)
 
 
 def _declarations(library: Library, function: Function) -> list[str]:
@@ -129,7 +131,7 @@ def _declarations(library: Library, function: Function) -> list[str]:
 
 def _parameter(parameter: Leaf | Struct) -> str:
     if isinstance(parameter, Struct):
-        return f"const {parameter.tag} *{parameter.name}"
+        return f"const struct {parameter.tag} *{parameter.name}"
     return declared(parameter, written=parameter.role != "input")
 
 
@@ -144,7 +146,7 @@ def _documentation(library: Library, function: Function) -> list[str]:
     lines = [function.documentation, ""] if function.documentation else []
     lines += [f"{name:{width}}  {text}" for name, text in rows]
     for number, (exception, message) in enumerate(function.errors, FIRST_CHECK):
-        first = message.splitlines()[0].replace("*/", "* /")
+        first = message.splitlines()[0]
         lines += [""] * (number == FIRST_CHECK) + [f"status {number}: {exception}: {first}"]
     return lines
 

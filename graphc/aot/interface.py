@@ -159,6 +159,15 @@ def exported_names(library: str, functions: Sequence[str], *, threads: bool) -> 
     return [*named, *setter, f"{library}_target", f"{library}_interface"]
 
 
+def defined_names(library: str, functions: Sequence[str]) -> list[str]:
+    """All names that the header of a library may define, but for those of structures."""
+    prefix = library.upper()
+    constants = [f"{prefix}_{status}" for status, _ in STATUSES]
+    constants += [f"{prefix}_FIRST_CHECK", f"{prefix}_WEIGHTS_BYTES"]
+    sizes = [f"{symbol.upper()}_WORKSPACE_BYTES" for symbol in functions]
+    return [*exported_names(library, functions, threads=True), *constants, *sizes]
+
+
 def tree_leaves(tree: Tree) -> Iterator[int]:
     """The positions of leaves in a tree, from left to right."""
     if isinstance(tree, int):

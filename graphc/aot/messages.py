@@ -54,6 +54,7 @@ def emit_digest(module: ir.Module, name: str, digest: str) -> None:
 
 
 def _text(module: ir.Module, text: str) -> ir.Value:
-    name = f"graphc.text.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    data = text.encode(errors="backslashreplace")
+    name = f"graphc.text.{hashlib.sha256(data).hexdigest()[:16]}"
     found = module.globals.get(name)
-    return found if found is not None else constant_bytes(module, name, text.encode() + b"\0", align=1)
+    return found if found is not None else constant_bytes(module, name, data + b"\0", align=1)

@@ -3,127 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain, count
-from typing import Final
 
+from graphc.aot.c_words import is_of_the_library, is_reserved
 from graphc.aot.interface import Leaf, Struct
 from graphc.errors import ArgumentError
 
-# Of C99, C++20, and the macros and types of the headers that ours includes.
-RESERVED: Final = frozenset(
-    [
-        "alignas",
-        "alignof",
-        "and",
-        "and_eq",
-        "asm",
-        "auto",
-        "bitand",
-        "bitor",
-        "bool",
-        "break",
-        "case",
-        "catch",
-        "char",
-        "char8_t",
-        "char16_t",
-        "char32_t",
-        "class",
-        "co_await",
-        "co_return",
-        "co_yield",
-        "compl",
-        "concept",
-        "const",
-        "const_cast",
-        "consteval",
-        "constexpr",
-        "constinit",
-        "continue",
-        "decltype",
-        "default",
-        "delete",
-        "do",
-        "double",
-        "dynamic_cast",
-        "else",
-        "enum",
-        "explicit",
-        "export",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "friend",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "mutable",
-        "namespace",
-        "new",
-        "noexcept",
-        "not",
-        "not_eq",
-        "nullptr",
-        "operator",
-        "or",
-        "or_eq",
-        "private",
-        "protected",
-        "public",
-        "register",
-        "reinterpret_cast",
-        "requires",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "static_assert",
-        "static_cast",
-        "struct",
-        "switch",
-        "template",
-        "this",
-        "thread_local",
-        "throw",
-        "true",
-        "try",
-        "typedef",
-        "typeid",
-        "typename",
-        "typeof",
-        "union",
-        "unsigned",
-        "using",
-        "virtual",
-        "void",
-        "volatile",
-        "wchar_t",
-        "while",
-        "xor",
-        "xor_eq",
-        "NULL",
-        "int8_t",
-        "int16_t",
-        "int32_t",
-        "int64_t",
-        "uint8_t",
-        "uint16_t",
-        "uint32_t",
-        "uint64_t",
-        "size_t",
-        "ptrdiff_t",
-        "errno",
-        "linux",
-        "unix",
-    ]
-)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -185,16 +74,54 @@ def further_names(tag: str) -> tuple[str, str]:
 
 
 def identifier(text: str) -> str:
-    """`params['w'][0]` as `params_w_0`; a keyword or a leading digit gets something before or after it."""
-    word = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "value"
+    """`params['w'][0]` as `params_w_0`, `σ` as `sigma`, `int` as `int_`, `0` as `n0`."""
+    spelled = "".join(map(_spelled, unicodedata.normalize("NFKD", text)))
+    word = re.sub(r"[^A-Za-z0-9]+", "_", spelled).strip("_") or "value"
     if word[0].isdigit():
         word = f"n{word}"
-    return f"{word}_" if word in RESERVED else word
+    return f"{word}_" if is_reserved(word) else word
+
+
+def _spelled(character: str) -> str:
+    """A Greek letter as a word, and what was an accent as nothing."""
+    if character.isascii():
+        return character
+    if unicodedata.combining(character):
+        return ""
+    _, letter, word = unicodedata.name(character, "").partition(" LETTER ")
+    if not letter or not unicodedata.name(character).startswith("GREEK"):
+        return "_"
+    word = word.split()[-1].replace("LAMDA", "LAMBDA")
+    return word.capitalize() if character.isupper() else word.lower()
 
 
 def check_name(name: str) -> None:
     """Raises unless `name` can begin the names of a C library."""
-    if not _WORD.fullmatch(name) or name in RESERVED:
+    if not _WORD.fullmatch(name) or is_reserved(name):
         raise ArgumentError(
             f"name={name!r} cannot be the name of a C function; use letters, digits and _, such as 'mnist'"
+        )
+
+
+def check_ending(ending: str) -> None:
+    """Raises unless `ending` can follow the name of a library."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+", ending):
+        raise ArgumentError(
+            f"{ending!r} cannot be part of the name of a C function; use letters, digits and _"
+        )
+
+
+def check_defined(functions: Sequence[str], names: Sequence[str]) -> None:
+    """Raises if two of the names of a library are the same, or one of its functions is the C library's."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ArgumentError(
+            f"two things in the library would be called {twice[0]}\n"
+            "  Give its functions names that differ in more than case, and not by what is added to them."
+        )
+    known = [name for name in functions if is_of_the_library(name)]
+    if known:
+        raise ArgumentError(
+            f"{known[0]} is a name of the C library, which the exported function would take the place of\n"
+            f"  Choose another one: name='my_{known[0]}'."
         )

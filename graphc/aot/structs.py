@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from graphc.aot.comments import harmless
 from graphc.aot.interface import Leaf, Library, Struct
 from graphc.aot.names import further_names
 from graphc.ir.dims import product
@@ -60,7 +61,7 @@ def _pointers(tag: str, structs: Sequence[Struct]) -> list[str]:
 def _commented(rows: Sequence[tuple[str, Leaf]]) -> Iterator[str]:
     width = max(len(text) for text, _ in rows) + 1
     for text, field in rows:
-        comment = f"{field.type}: {field.path}".replace("*/", "* /")
+        comment = harmless(f"{field.type}: {field.path}")
         yield f"    {text + ';':{width}} /* {comment} */"
 
 

@@ -198,7 +198,7 @@ class Point:
 
 
 def test_dataclasses_are_taken_as_they_are_or_as_dicts(tmp_path: Path) -> None:
-    library = loaded(tmp_path, lambda p: p.x * p.rest[0], Point("f64[3]", ["f64[3]"]), name="times")
+    library = loaded(tmp_path, lambda p: p.x * p.rest[0], Point("f64[3]", ["f64[3]"]), name="scaled")
     a, b = np.arange(3.0), np.ones(3) * 2
     np.testing.assert_array_equal(library(Point(a, [b])), a * b)
     np.testing.assert_array_equal(library({"x": a, "rest.0": b}), a * b)

@@ -51,7 +51,7 @@ def test_what_one_function_updates_another_reads_from_the_same_structure(tmp_pat
         rows = {"step": (step, PARAMS, "f32[5, 3]", "f32[5, 2]"), "predict": (predict, PARAMS, "f32[5, 3]")}
         text = header(tmp_path, **dict(list(rows.items())[::order]))
         assert text.count("typedef struct net_params {") == 1
-        assert text.count("const net_params *params") == 2
+        assert text.count("const struct net_params *params") == 2
         assert "    float *w; /* f32[3, 2]: params['w'] */\n" in text
         assert "params     net_params, whose arrays are read\n" in text
         assert "params     net_params, whose arrays are read, then overwritten with result.params\n" in text
@@ -65,8 +65,8 @@ def test_arrays_that_are_only_read_are_const(tmp_path: Path) -> None:
 def test_arrays_of_another_shape_need_another_structure(tmp_path: Path) -> None:
     wide = {"w": "f32[3, 4]", "b": "f32[4]"}
     text = header(tmp_path, thin=(predict, PARAMS, "f32[5, 3]"), wide=(predict, wide, "f32[5, 3]"))
-    assert "const net_params *params" in text
-    assert "const net_wide_params *params" in text
+    assert "const struct net_params *params" in text
+    assert "const struct net_wide_params *params" in text
 
 
 def test_a_partly_updated_structure_says_which_of_its_arrays_are_overwritten(tmp_path: Path) -> None:
