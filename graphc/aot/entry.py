@@ -144,7 +144,7 @@ class Entry:
             yield field, self.b.load(at, typ=_leaf_type(field))
 
     def _cell(self, value: ir.Value, leaf: Leaf) -> ir.Value:
-        cell = self.code.scratch(scalar_type(leaf.type.dtype), 1)
+        cell = self.code.scratch(scalar_type(leaf.type.dtype), 1, align=8)
         if leaf.type.dtype == np.bool_:
             # Any byte but 0 is true; kernels count on 1.
             value = self.b.zext(self.code.compare("!=", value, ir.Constant(I8, 0)), I8)
@@ -183,10 +183,10 @@ class Entry:
 
     def call(self, program: ir.Value, addresses: Sequence[ir.Value], *, fence: bool = False) -> ir.Value:
         """The status of the program, run on these buffers; with a `fence`, all its stores are done then."""
-        buffers = self.code.scratch(PTR, max(1, len(addresses)))
+        buffers = self.code.scratch(PTR, max(1, len(addresses)), align=8)
         for i, address in enumerate(addresses):
             self.b.store(address, self.code.at(buffers, PTR, i))
-        sizes = self.code.scratch(I64, max(1, len(self.function.sizes)))
+        sizes = self.code.scratch(I64, max(1, len(self.function.sizes)), align=8)
         for i, symbol in enumerate(self.function.sizes):
             self.b.store(self.sizes.bound[symbol], self.code.at(sizes, I64, i))
         status = self.b.call(program, [buffers, sizes, self.workspace])

@@ -324,11 +324,14 @@ class Code:
         align = ir.Constant(I32, size_of(element_of(value.type)))
         self.intrinsic(name, VOID, [value, pointers, align, mask])
 
-    def scratch(self, element: ir.Type, count: int) -> ir.Value:
-        """Stack space for `count` elements, aligned to a cache line."""
-        with self.b.goto_entry_block():
-            slot = self.b.alloca(ir.ArrayType(element, count))
-        slot.align = 64
+    def scratch(self, element: ir.Type, count: int, *, align: int = 64) -> ir.Value:
+        """Stack space for `count` elements, by default aligned to a cache line."""
+        here = self.b.block
+        # Behind a call that is inlined, it would move the stack pointer at run time.
+        self.b.position_at_start(self.function.entry_basic_block)
+        slot = self.b.alloca(ir.ArrayType(element, count))
+        self.b.position_at_end(here)
+        slot.align = align
         slot.type = PTR
         return slot
 
