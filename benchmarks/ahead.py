@@ -318,7 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             m = compare_in_c(row, options.seconds)
             times = f"{m.ours * 1e9:7.0f} ns{m.theirs * 1e9:7.0f} ns{m.ours / m.theirs:7.2f}"
             print(f"{row.name:34}{times}{m.our_bytes:9,}{m.their_bytes:9,}{m.build:6.2f} s", flush=True)
-    for batch in ():
+    for batch in (1, 64):
         found = compare_inference(batch, options.seconds)
         print(f"{f'digits network, batch {batch}':34}", end="")
         print("   ".join(f"{name} {seconds * 1e6:.2f} µs" for name, seconds in found.items()))
