@@ -229,8 +229,7 @@ class _Description:
         """The results that become parameters of their own: name, the key that leads there, tree."""
         if not isinstance(shape, Group):
             return [(self.call.results[0] if self.call.results else "out", (), shape)]
-        named_tuple = issubclass(self.call.recorded.structure.type or object, tuple) and bool(shape.keys)
-        if shape.kind == "object" and not named_tuple:
+        if shape.kind == "object":
             return [("out", (), shape)]
         keys = shape.keys or tuple(map(str, range(len(shape.items))))
         given = self.call.results or shape.keys or [f"out{key}" for key in keys]
@@ -274,6 +273,8 @@ def _walk(structure: Structure, leaf: Callable[[tuple[str, ...]], Tree], keys: t
         return Group("tuple", items)
     if structure.type is list:
         return Group("list", items)
+    if tree.is_named_tuple(structure):
+        return Group("namedtuple", items, names)
     return Group("dict" if structure.type is dict else "object", items, names)
 
 

@@ -51,7 +51,13 @@ def _described(name: str, tree: Tree, function: Function, *, returned: bool = Fa
         yield f"{name}: {leaf(tree)}"
 
 
-_KINDS = {"tuple": "a tuple", "list": "a list", "dict": "a dict", "object": "a dict as of state_dict()"}
+_KINDS = {
+    "tuple": "a tuple",
+    "list": "a list",
+    "namedtuple": "a named tuple",
+    "dict": "a dict",
+    "object": "a dict as of state_dict()",
+}
 
 
 def _inside(group: Group, leaf: Callable[[int | Fixed], str], indent: str, prefix: str) -> Iterator[str]:

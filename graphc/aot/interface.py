@@ -72,7 +72,7 @@ class Fixed:
 class Group:
     """A node of a tree. Objects of classes (modules, dataclasses) are dicts of their leaves in Python."""
 
-    kind: Literal["tuple", "list", "dict", "object"]
+    kind: Literal["tuple", "list", "namedtuple", "dict", "object"]
     items: tuple[Tree, ...]
     keys: tuple[str, ...] = ()
 

@@ -30,7 +30,7 @@ FORMAT = 1
 _T = TypeVar("_T")
 _KINDS = ("array", "numpy scalar", "python float", "python int", "python bool")
 _ROLES = ("input", "output", "updated")
-_GROUPS = ("tuple", "list", "dict", "object")
+_GROUPS = ("tuple", "list", "namedtuple", "dict", "object")
 _DEPTH = 100  # of trees
 _LARGEST = 1 << 63
 
@@ -239,7 +239,7 @@ def _read_tree(value: Any, depth: int = 0) -> Tree:
         kind, inside = next(iter(row.value.items()))
         if kind == "fixed" and fixed_value(inside) is not None:
             return Fixed(inside)
-        if kind in ("dict", "object") and isinstance(inside, dict):
+        if kind in ("namedtuple", "dict", "object") and isinstance(inside, dict):
             return Group(kind, _read_trees(inside.values(), depth), tuple(inside))
         if (kind in _GROUPS and inside == []) or (kind in ("tuple", "list") and isinstance(inside, list)):
             return Group(kind, _read_trees(inside, depth))

@@ -186,7 +186,7 @@ def _axis_of(symbol: str, read: Mapping[int, Leaf]) -> tuple[int, int]:
 
 
 def plain(function: Function) -> Function:
-    """A function whose objects are dicts of their arrays, as of `state_dict()`."""
+    """A function whose objects are dicts of their arrays, as of `state_dict()`, and named tuples tuples."""
     arguments = tuple(replace(argument, tree=_plain(argument.tree)) for argument in function.arguments)
     return replace(function, arguments=arguments, results=_plain(function.results))
 
@@ -194,6 +194,8 @@ def plain(function: Function) -> Function:
 def _plain(tree: Tree) -> Tree:
     if not isinstance(tree, Group):
         return tree
+    if tree.kind == "namedtuple":
+        return Group("tuple", tuple(map(_plain, tree.items)))
     if tree.kind != "object":
         return replace(tree, items=tuple(map(_plain, tree.items)))
     found = [(".".join(keys), leaf) for leaf, keys in _parts(tree, ()) if isinstance(leaf, int)]

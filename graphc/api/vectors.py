@@ -11,8 +11,8 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, located
 from graphc.ir.dims import Dim
 from graphc.trace import tree
-from graphc.trace.context import user_line_with_text
-from graphc.trace.tracer import Tracer
+from graphc.trace.context import current, user_line_with_text
+from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.tree import Structure
 
 FLOAT64 = np.dtype(np.float64)
@@ -69,8 +69,14 @@ def vectors_like(value: Any, name: str, default: np.dtype = FLOAT64) -> Vectors:
 
 def joined(leaves: Sequence[Any], dtype: np.dtype) -> Any:
     """The elements of all values one after another, as a vector."""
-    flat = [np.reshape(leaf, (-1,)).astype(dtype) for leaf in leaves]
+    flat = [np.reshape(_whole(leaf), (-1,)).astype(dtype) for leaf in leaves]
     return flat[0] if len(flat) == 1 else np.concatenate(flat)
+
+
+def _whole(leaf: Any) -> Any:
+    """What np.array([...]) of traced values stands for, as one traced value."""
+    is_objects = isinstance(leaf, np.ndarray) and leaf.dtype == object and current() is not None
+    return as_tracer(leaf) if is_objects else leaf
 
 
 def is_number(leaf: Any) -> bool:

@@ -44,6 +44,11 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, structure
 
 
+def is_named_tuple(structure: Structure) -> bool:
+    """Whether a structure is that of a named tuple."""
+    return structure.type is not None and optree.is_namedtuple_class(structure.type)
+
+
 def entry_names(structure: Structure) -> tuple[str, ...]:
     """What the children of a structure are called: keys, attributes, or positions."""
     if structure.type is not None and optree.is_namedtuple_class(structure.type):

@@ -11,7 +11,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -195,6 +195,30 @@ class Point:
 
     x: Any
     rest: Any
+
+
+class Split(NamedTuple):
+    """Two parts of an array."""
+
+    low: Any
+    high: Any
+
+
+def test_named_tuples_are_named_tuples(tmp_path: Path) -> None:
+    def shifted(parts: Split, by: float) -> Any:
+        return Split(parts.low - by, Split(parts.high + by, parts.high))
+
+    library = loaded(tmp_path, shifted, Split("f64[2]", "f64[N]"), 1.5)
+    low, high = np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0])
+    for parts in (Split(low, high), (low, high)):
+        result = library(parts, 0.5)
+        np.testing.assert_array_equal(result.low, low - 0.5)
+        np.testing.assert_array_equal(result.high.low, high + 0.5)
+        first, (_, last) = result
+        assert first is result.low
+        np.testing.assert_array_equal(last, high)
+    with pytest.raises(graphc.ArgumentError, match="a tuple of 3, but the library takes a tuple of 2"):
+        library((low, high, high), 0.5)
 
 
 def test_dataclasses_are_taken_as_they_are_or_as_dicts(tmp_path: Path) -> None:

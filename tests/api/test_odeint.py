@@ -145,6 +145,17 @@ def test_trees_as_state():
         np.testing.assert_array_equal(found["rest"][0], np.ones((5, 2, 1)))
 
 
+def test_a_derivative_made_by_np_array_of_numbers():
+    def pendulum(y, t, p):
+        return np.array([y[1], -p[0] * np.sin(y[0]) - p[1] * y[1]])
+
+    def swing(y0, p):
+        return graphc.odeint(pendulum, y0, np.linspace(0.0, 2.0, 5), p)
+
+    y0, p = np.array([0.3, 0.0]), np.array([9.8, 0.1])
+    np.testing.assert_allclose(graphc.compile(swing)(y0, p), swing(y0, p), rtol=1e-12)
+
+
 @pytest.mark.parametrize("options", [{}, {"method": "rk4", "steps": 64}], ids=["dopri5", "rk4"])
 def test_backwards_in_time(options):
     found = graphc.odeint(lambda y, t: y * np.cos(t), 1.0, -TIMES, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,24 @@ class Items:
 
     def build(self, values: Sequence[Any]) -> Any:
         return self.cls(item.build(values) for item in self.items)
+
+
+class Named(Items):
+    """A named tuple; any tuple as long is taken for one."""
+
+    def __init__(self, items: Mapping[str, Tree], name: str) -> None:
+        try:
+            made = namedtuple("Result", tuple(items))  # type: ignore[misc]
+        except (TypeError, ValueError) as error:
+            raise LoadError(f"{name} has no names of a named tuple: {error}") from None
+        super().__init__(tuple, list(items.values()), name)
+        self.keys, self.make = tuple(items), made._make
+
+    def collect(self, value: Any, flat: list[Any]) -> None:
+        super().collect(tuple(value) if isinstance(value, tuple) else value, flat)
+
+    def build(self, values: Sequence[Any]) -> Any:
+        return self.make(item.build(values) for item in self.items)
 
 
 class Keys:
@@ -131,6 +150,8 @@ def tree_of(value: Any, name: str) -> Tree:
         items = [tree_of(item, f"item {i} of {name}") for i, item in enumerate(inside)]
         return Items(tuple if kind == "tuple" else list, items, name)
     named = {key: tree_of(item, f"{key!r} of {name}") for key, item in dict(inside).items()}
+    if kind == "namedtuple":
+        return Named(named, name)
     return Object(named, name) if kind == "object" else Keys(named, name)
 
 
@@ -138,6 +159,9 @@ def leaves_of(tree: Tree, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
     """Every leaf that varies, with the keys that lead to it."""
     if isinstance(tree, At):
         yield keys, tree
+    elif isinstance(tree, Named):
+        for key, item in zip(tree.keys, tree.items, strict=True):
+            yield from leaves_of(item, (*keys, key))
     elif isinstance(tree, Items):
         for i, item in enumerate(tree.items):
             yield from leaves_of(item, (*keys, str(i)))
