@@ -26,6 +26,7 @@ from graphc.aot.interface import (
 )
 from graphc.backends.cpu.checked_sizes import CheckedSizes
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, Code, i64, scalar_type
+from graphc.backends.cpu.llvm_types import Bytes
 from graphc.ir.dims import Dim, product
 
 _PROGRAM = ir.FunctionType(I64, [PTR, PTR, PTR])
@@ -223,9 +224,9 @@ def program_type() -> ir.FunctionType:
 
 def constant_bytes(module: ir.Module, name: str, data: bytes, *, align: int = ALIGNMENT) -> ir.Value:
     """The address of read-only data inside the library."""
-    type_ = ir.ArrayType(I8, len(data))
-    variable = ir.GlobalVariable(module, type_, name)
-    variable.initializer = ir.Constant(type_, bytearray(data))
+    initial = Bytes(data)
+    variable = ir.GlobalVariable(module, initial.type, name)
+    variable.initializer = initial
     variable.global_constant = True
     variable.linkage = "internal"
     variable.align = align

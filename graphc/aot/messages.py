@@ -9,7 +9,8 @@ from llvmlite import ir
 
 from graphc.aot.entry import constant_bytes
 from graphc.aot.interface import FIRST_CHECK, STATUSES, Function, Library
-from graphc.backends.cpu.llvm import I1, I8, I32, PTR, Code
+from graphc.backends.cpu.llvm import I1, I32, PTR, Code
+from graphc.backends.cpu.llvm_types import Bytes
 
 _UNKNOWN = "no status of this function"
 
@@ -47,9 +48,9 @@ def status_texts(function: Function) -> list[tuple[int, str]]:
 def emit_digest(module: ir.Module, name: str, digest: str) -> None:
     """Defines `const char NAME_interface[]`: by it a loader knows that library and manifest fit."""
     data = digest.encode() + b"\0"
-    type_ = ir.ArrayType(I8, len(data))
-    variable = ir.GlobalVariable(module, type_, f"{name}_interface")
-    variable.initializer = ir.Constant(type_, bytearray(data))
+    initial = Bytes(data)
+    variable = ir.GlobalVariable(module, initial.type, f"{name}_interface")
+    variable.initializer = initial
     variable.global_constant = True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -102,8 +101,9 @@ def _entries(library: Library, units: Sequence[Unit], machines: Sequence[Machine
     emit_digest(module, library.name, digest_of(interface_json(library)))
     text = str(module)
     if processor.is_needed(machines):
-        declared = re.compile(rf'^declare i32 @"?{re.escape(processor.FUNCTION)}"?\(\)$', re.MULTILINE)
-        text = declared.sub("", text) + processor.processor_ir(machines)
+        before, declared, after = text.partition(f'declare i32 @"{processor.FUNCTION}"()\n')
+        assert declared
+        text = before + after + processor.processor_ir(machines)
     return text
 
 

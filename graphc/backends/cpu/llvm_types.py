@@ -77,6 +77,18 @@ class Splat(ir.Constant):  # type: ignore[misc]
         return f"splat ({self.constant[0]})"
 
 
+class Bytes(ir.Constant):  # type: ignore[misc]
+    """A constant array of bytes, written as one string: llvmlite would go through them one by one."""
+
+    def __init__(self, data: bytes) -> None:
+        self.type = ir.ArrayType(I8, len(data))
+        self.constant = data
+
+    def _get_reference(self) -> str:
+        escaped = self.constant.hex("\\")
+        return f'c"\\{escaped}"' if escaped else 'c""'
+
+
 _TYPES: Final = {"f32": F32, "f64": F64, "p0": PTR}
 _constants: dict[tuple[str, str], ir.Constant] = {}
 
