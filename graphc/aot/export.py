@@ -29,7 +29,7 @@ from graphc.aot.numba_module import numba_files
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
 from graphc.api.call import flatten_call
-from graphc.backends.cpu.target import Machine, machine_named
+from graphc.backends.cpu.target import Machine, machines_named
 from graphc.backends.lowering import lowered
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
@@ -68,7 +68,7 @@ def export(
         real ones.
     targets: levels of one architecture, of which the library takes the last that the processor has:
         "native" (this processor), "x86-64", "x86-64-v3", "x86-64-v4"; "aarch64", "aarch64-sve"; "riscv64",
-        "riscv64-v"; "wasm32".
+        "riscv64-v"; "wasm32"; or all of a system: "x86-64-linux", "aarch64-linux", "riscv64-linux".
     weights: where the arrays are that the function closes over, and those of a module: "embed" in the
         library, in a "file" NAME.safetensors that callers map and pass, or "arguments" of the C function.
     donate: parameters that the C function overwrites with results of the same type, as in `compile`. The
@@ -127,14 +127,14 @@ class _Piece:
 
 def _machines(targets: str | Sequence[str]) -> list[Machine]:
     names = [targets] if isinstance(targets, str) else list(targets)
-    machines = [machine_named(name) for name in names]
+    machines = [machine for name in names for machine in machines_named(name)]
     if not machines:
         raise ArgumentError("targets=[] names no processor; choose from native, x86-64-v3, …")
     if len({machine.triple for machine in machines}) > 1:
         raise ArgumentError(
             f"targets={names} are of different architectures; a library is for one: export once for each"
         )
-    if len(set(names)) < len(names):
+    if len({machine.name for machine in machines}) < len(machines):
         raise ArgumentError(f"targets={names} names a processor twice")
     # The weakest first: at run time the last that fits is taken.
     return sorted(machines, key=lambda machine: (len(machine.needs), machine.name == "native"))

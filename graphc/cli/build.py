@@ -13,7 +13,7 @@ from typing import Any
 import graphc
 from graphc.aot.build import Build
 from graphc.aot.names import identifier
-from graphc.backends.cpu.target import MACHINES, machine_named
+from graphc.backends.cpu.target import MACHINES, SYSTEMS, machines_named
 from graphc.cli.files import File, named
 from graphc.cli.values import add_arg_option, bind, parameter_names, parse_arguments
 from graphc.errors import ArgumentError
@@ -63,7 +63,7 @@ def add_build(commands: Any) -> None:
         "build",
         help="export functions as a C library",
         description="Makes a C library of functions: header, object, static and shared library, manifest.",
-        epilog=f"{_EXAMPLES}\ntargets: native, {', '.join(MACHINES)}",
+        epilog=f"{_EXAMPLES}\ntargets: native, {', '.join([*MACHINES, *SYSTEMS])}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     build.add_argument(
@@ -239,7 +239,7 @@ def _use(build: Build, target: str) -> str:
     made = {file.suffix: file for file in build.files}
     if ".h" not in made:
         return f"use: import {build.name}, with {build.folder} in sys.path"
-    architecture = machine_named(target).architecture
+    architecture = machines_named(target)[0].architecture
     if ".wasm" in made:
         return f"use: WebAssembly.instantiate on the bytes of {made['.wasm']}"
     compiler = "cc" if architecture == platform.machine() else f"{architecture}-linux-gnu-gcc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -131,3 +132,18 @@ def test_the_result_of_a_call_with_arguments_on_the_stack_is_its_status(tmp_path
     status, got = library.call("grown", {"n": 1, **dict.fromkeys("abcdef", np.ones(8))})
     assert status == 0
     np.testing.assert_array_equal(got["out1"], np.full(8, 6.0))
+
+
+@pytest.mark.parametrize(
+    "system, levels",
+    [
+        ("x86-64-linux", LEVELS),
+        ("aarch64-linux", ("aarch64", "aarch64-sve")),
+        ("riscv64-linux", ("riscv64", "riscv64-v")),
+    ],
+)
+def test_a_system_is_all_its_levels(tmp_path: Path, system: str, levels: tuple[str, ...]) -> None:
+    build = graphc.export(attention, *TYPES, path=tmp_path, targets=system, shared=False)
+    assert tuple(json.loads(build[".json"].read_text())["interface"]["levels"]) == levels
+    with pytest.raises(graphc.ArgumentError, match="names a processor twice"):
+        graphc.export(attention, *TYPES, path=tmp_path, targets=[system, levels[0]])

@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.jit import host_has, machine_assembly, machine_code
 from graphc.backends.cpu.program import emit_program
-from graphc.backends.cpu.target import Machine, machine_named
+from graphc.backends.cpu.target import Machine, machines_named
 from graphc.ir.dims import Dim, evaluate
 from graphc.ir.graph import Graph
 from graphc.ir.interpret import bind_sizes
@@ -43,7 +43,7 @@ class Place:
         for tool in (self.link[0], *self.start[:1]):
             if shutil.which(tool) is None:
                 pytest.skip(f"{tool} is not installed: code for {self.machine} cannot run here")
-        machine = machine_named(self.machine)
+        (machine,) = machines_named(self.machine)
         if machine.architecture == "x86_64":
             missing = [need for need in machine.needs if not host_has(need)]
             if missing:

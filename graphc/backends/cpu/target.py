@@ -102,15 +102,24 @@ _MACHINES: Final = (
     ),
 )
 MACHINES: Final = {machine.name: machine for machine in _MACHINES}
+# Every machine of an architecture, under one name.
+SYSTEMS: Final = {
+    "x86-64-linux": LINUX_X86,
+    "aarch64-linux": LINUX_ARM,
+    "riscv64-linux": LINUX_RISCV,
+}
 
 
-def machine_named(name: str) -> Machine:
-    """The machine called `name`; "native" is the one that runs this process."""
+def machines_named(name: str) -> list[Machine]:
+    """The machines called `name`: one, or all of a system; "native" is the one that runs this process."""
     if name == "native":
-        return native()
+        return [native()]
+    if name in SYSTEMS:
+        return [machine for machine in _MACHINES if machine.triple == SYSTEMS[name]]
     if name not in MACHINES:
-        raise ArgumentError(f"there is no target {name!r}; choose from native, {', '.join(MACHINES)}")
-    return MACHINES[name]
+        known = ", ".join(["native", *MACHINES, *SYSTEMS])
+        raise ArgumentError(f"there is no target {name!r}; choose from {known}")
+    return [MACHINES[name]]
 
 
 def native() -> Machine:
