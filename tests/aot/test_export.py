@@ -144,3 +144,27 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         build = graphc.export(loss, "f32[7, 3]", "f32[N, 7]", "f32[N, 3]", path=tmp_path / folder, grad=True)
         made.append({file.name: file.read_bytes() for file in build.files})
     assert made[0] == made[1]
+
+
+def test_the_call_of_the_design(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(784, 16, rng=RNG), nn.Sigmoid(), nn.Linear(16, 10, rng=RNG))
+
+    def predict(x: Any) -> Any:
+        return model(x)
+
+    targets = ["x86-64-v3", "x86-64-v4"]
+    path = tmp_path / "build" / "mnist"
+    build = graphc.export(predict, "f32[N, 784]", path=path, name="mnist", grad=True, targets=targets)
+    made = {file.name for file in build.files}
+    assert {"mnist.so", "mnist.h", "mnist.a", "mnist.o", "mnist.json", "mnist.py"} <= made
+    x = RNG.normal(size=(3, 784)).astype(np.float32)
+    if Exported(build).code.mnist_target() == 0:
+        pytest.skip("this processor has neither AVX2 nor AVX-512")
+    library = graphc.load(path)
+    np.testing.assert_allclose(library.mnist(x), predict(x), rtol=1e-4, atol=1e-5)
+    cotangent = np.ones((3, 10), np.float32)
+    inner = x.astype(np.float64) @ model.state_dict()["0.weight"].T + model.state_dict()["0.bias"]
+    slope = 1 / (1 + np.exp(-inner)) * (1 - 1 / (1 + np.exp(-inner)))
+    expected = (cotangent @ model.state_dict()["2.weight"] * slope) @ model.state_dict()["0.weight"]
+    (gradient,) = library.mnist_vjp(x, cotangent)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
