@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -116,13 +116,17 @@ def export(
 
 @dataclass(frozen=True)
 class _Piece:
-    """One function of the library: recorded and described, and the arrays that are its weights."""
+    """One function of the library: recorded and described, and the arrays that are its weights.
+
+    `sources` are the user's own arrays, of which `weights` may be contiguous copies.
+    """
 
     symbol: str
     documentation: str
     call: Call
     described: Described
     weights: tuple[Any, ...]
+    sources: tuple[Any, ...]
 
 
 def _machines(targets: str | Sequence[str]) -> list[Machine]:
@@ -183,26 +187,36 @@ def _piece(symbol: str, entry: Asked, mode: WeightsMode) -> _Piece:
         entry.results,
     )
     bound, _ = flatten_call(compiled.parameters, compiled.__name__, compiled.bound, {})
-    arrays = [] if mode == "arguments" else [*bound, *program.captured]
-    return _Piece(symbol, inspect.getdoc(compiled) or "", call, describe(call), tuple(arrays))
+    held = mode != "arguments"
+    weights = (*bound, *program.captured) if held else ()
+    sources = (*bound, *recorded.traced.captured) if held else ()
+    return _Piece(symbol, inspect.getdoc(compiled) or "", call, describe(call), weights, sources)
+
+
+def _memory(value: Any) -> Hashable:
+    """What two values share that are the same array, or the same view of one."""
+    if not isinstance(value, np.ndarray):
+        return id(value)
+    return value.ctypes.data, value.shape, value.strides, value.dtype.str
 
 
 def _assembled(library: str, pieces: Sequence[_Piece], *, in_file: bool) -> tuple[Weights, list[Unit]]:
     """The weights of all functions, each array once, and the functions with their kernels."""
     names = Names()
-    keys: dict[int, str] = {}
+    keys: dict[Hashable, str] = {}
     arrays: dict[str, np.ndarray] = {}
     for piece in pieces:
-        for name, value in zip(piece.described.weights, piece.weights, strict=True):
-            if id(value) not in keys:
-                keys[id(value)] = names.new_key(name)
-                arrays[keys[id(value)]] = np.asarray(value)
+        rows = zip(piece.described.weights, piece.weights, map(_memory, piece.sources), strict=True)
+        for name, value, memory in rows:
+            if memory not in keys:
+                keys[memory] = names.new_key(name)
+                arrays[keys[memory]] = np.asarray(value)
     placed = place_weights(arrays, in_file=in_file)
     offsets = {place.name: place.offset for place in placed.places}
     tags = Tags(library, defined_names(library, [piece.symbol for piece in pieces]))
     units = []
     for piece in pieces:
-        held = iter(Held(offsets[keys[id(value)]]) for value in piece.weights)
+        held = iter(Held(offsets[keys[_memory(source)]]) for source in piece.sources)
         plan = lowered(piece.call.program)
         inputs: list[Source] = [next(held) if n is None else n for n in piece.described.inputs]
         inputs += [constant.value for constant in plan.constants]

@@ -168,3 +168,24 @@ def test_the_call_of_the_design(tmp_path: Path) -> None:
     expected = (cotangent @ model.state_dict()["2.weight"] * slope) @ model.state_dict()["0.weight"]
     (gradient,) = library.mnist_vjp(x, cotangent)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_view_that_several_functions_take_is_held_once(tmp_path: Path) -> None:
+    w = RNG.normal(size=(30, 40)).astype(np.float32)
+
+    def predict(x: Any) -> Any:
+        return np.tanh(x @ w.T)
+
+    build = graphc.export(predict, "f32[N, 40]", path=tmp_path, grad=True, weights="file")
+    exported = Exported(build)
+    # The gradient also takes the array as it is, for its other product.
+    assert sum(weight.type.size for weight in exported.library.weights) <= 2 * w.size
+    x = RNG.normal(size=(2, 40)).astype(np.float32)
+    status, got = exported.call("predict", {"x": x}, N=2)
+    assert status == 0
+    np.testing.assert_allclose(got["out"], predict(x), rtol=1e-4, atol=1e-5)
+    cotangent = np.ones((2, 30), np.float32)
+    status, got = exported.call("predict_vjp", {"x": x, "cotangent": cotangent}, N=2)
+    assert status == 0
+    expected = (1 - np.tanh(x.astype(np.float64) @ w.T) ** 2) @ w
+    np.testing.assert_allclose(got["grad_x"], expected, rtol=1e-4, atol=1e-5)
