@@ -16,7 +16,7 @@ from graphc.aot.loaded.files import digest_of
 from graphc.aot.manifest import interface_json
 from graphc.aot.messages import emit_digest, emit_message, emit_target
 from graphc.aot.weights import Weights
-from graphc.backends.cpu.jit import optimised, target_machine, with_attributes
+from graphc.backends.cpu.jit import for_machine, optimised, target_machine
 from graphc.backends.cpu.llvm import I32, Code
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Machine
@@ -57,7 +57,7 @@ def emit_library(
             symbol = unit.function.symbol
             arena = emit_program(module, unit.plan, f"{symbol}.{machine.name}", target)
             needed[symbol] = _larger(needed[symbol], arena, unit.plan.arena.size)
-        linked.link_in(llvm.parse_assembly(_for_machine(str(module), machine)))
+        linked.link_in(llvm.parse_assembly(for_machine(str(module), machine)))
     units = [replace(u, function=replace(u.function, workspace=needed[u.function.symbol])) for u in units]
     library = replace(library, functions=tuple(unit.function for unit in units))
     linked.link_in(optimised(_entries(library, units, machines, weights), target_machine(base)))
@@ -81,12 +81,6 @@ def _larger(so_far: Dim, arena: Dim, plan: Dim) -> Dim:
     extra, before = arena - plan, so_far - plan
     assert isinstance(extra, int) and isinstance(before, int)
     return plan + max(extra, before)
-
-
-def _for_machine(text: str, machine: Machine) -> str:
-    """A module optimised for a machine, as text whose functions say which instructions they may use."""
-    says = f'"target-cpu"="{machine.cpu}" "target-features"="{machine.features}" {machine.attributes}'
-    return with_attributes(str(optimised(text, target_machine(machine))), says)
 
 
 def _entries(library: Library, units: Sequence[Unit], machines: Sequence[Machine], weights: Weights) -> str:

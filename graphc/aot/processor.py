@@ -107,6 +107,8 @@ def _prepare_assembler() -> None:
 
 
 def _checked(machine: Machine) -> tuple[str, ...]:
+    """The features that are asked for. What the tables lack is in every processor of the architecture, or for
+    operating systems (caches, shadow stacks, random numbers): no code made of kernels uses it."""
     known = _X86 if machine.architecture == "x86_64" else _HWCAP
     return tuple(feature for feature in machine.needs if feature in known)
 

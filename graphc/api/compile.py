@@ -14,6 +14,7 @@ from graphc.api.call import Form, Parameters, flatten_call, leaf_names, paramete
 from graphc.api.dynamic import LeadingSizes, declared
 from graphc.api.record import STABLE, Recorded
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
+from graphc.api.type_texts import with_types
 from graphc.backends.base import Entry, Options, Program
 from graphc.errors import ArgumentError, GraphcError
 from graphc.runtime.registry import default_backend, get_backend
@@ -180,8 +181,6 @@ class Compiled:
 
     def described(self, *args: Any, **kwargs: Any) -> Form:
         """The form of a call with these arguments; a string such as "f32[N, 784]" stands for its type."""
-        from graphc.api.lowered import with_types
-
         _, form = flatten_call(self.parameters, self.__name__, (*self.bound, *args), kwargs)
         return with_types(form)
 

@@ -97,20 +97,19 @@ def target_machine(machine: Machine) -> llvm.TargetMachine:
     )
 
 
+def for_machine(text: str, machine: Machine) -> str:
+    """A module optimised for a machine, as text whose functions say which instructions they may use."""
+    says = f'"target-cpu"="{machine.cpu}" "target-features"="{machine.features}" {machine.attributes}'
+    return with_attributes(str(optimised(text, target_machine(machine))), says)
+
+
 def machine_code(text: str, machine: Machine) -> bytes:
     """The position-independent object file of a module for `machine`."""
-    return bytes(target_machine(machine).emit_object(_prepared(text, machine)))
+    return bytes(target_machine(machine).emit_object(llvm.parse_assembly(for_machine(text, machine))))
 
 
 def machine_assembly(text: str, machine: Machine) -> str:
-    return str(target_machine(machine).emit_assembly(_prepared(text, machine)))
-
-
-def _prepared(text: str, machine: Machine) -> llvm.ModuleRef:
-    module = optimised(text, target_machine(machine))
-    if machine.attributes:
-        return llvm.parse_assembly(with_attributes(str(module), machine.attributes))
-    return module
+    return str(target_machine(machine).emit_assembly(llvm.parse_assembly(for_machine(text, machine))))
 
 
 def with_attributes(text: str, attributes: str) -> str:
