@@ -21,8 +21,9 @@ from llvmlite import ir
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, scratch_bytes
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64, scalar_type
+from graphc.backends.cpu.loaded import Loaded
 
 CHAINS = 24
 STEPS = 100_000

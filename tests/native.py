@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import Target
 from graphc.ir.dims import Dim, evaluate

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Program
-from graphc.backends.cpu.jit import Loaded
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.errors import UnsupportedError
@@ -148,7 +148,7 @@ def compile_program(program: Program) -> CacheEntry:
 
     from graphc.backends.cpu.jit import object_code
     from graphc.backends.cpu.program import emit_program
-    from graphc.runtime.stub import emit_stub
+    from graphc.runtime.entry.stub import emit_stub
 
     plan = lowered(program)
     module = ir.Module(name=program.name)

@@ -8,10 +8,11 @@ from types import BuiltinFunctionType
 
 import numpy as np
 
-from graphc.backends.cpu.jit import Loaded
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.signature import Group, Signature
 from graphc.errors import ArgumentError
 from graphc.ir.types import type_of
+from graphc.runtime.binding import bind
 from graphc.runtime.donation import refuse_captured, refuse_donation
 from graphc.runtime.layout import native_problem
 from graphc.runtime.python_entry import (
@@ -24,7 +25,6 @@ from graphc.runtime.python_entry import (
     raise_status,
     refuse_overflow,
 )
-from graphc.runtime.stub import bind
 
 
 class Executable:

@@ -11,8 +11,9 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import F32, F64, I64, PTR, Code, i64
+from graphc.backends.cpu.loaded import Loaded
 
 # Two pipes of four cycles' latency need eight sums in flight; AVX2 has sixteen registers.
 CHAINS: Final = 12

@@ -24,9 +24,10 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from graphc.runtime.cache import Entry, cache_key, shared_cache
+from graphc.backends.cpu.loaded import define
 from graphc.runtime.pool_ir import MACHINES, STATE_SIZE, parallel_ir, serial_ir
 from graphc.runtime.processors import MOST_THREADS, default_threads
+from graphc.runtime.support import support_code
 
 SYMBOL: Final = "graphc_parallel"
 _MADV_WIPEONFORK: Final = 18  # Linux 4.14; Python's mmap does not name it
@@ -85,11 +86,9 @@ def install() -> int:
     """Makes object code that is loaded from now on find `graphc_parallel`; returns its address."""
     with _POOL.lock:
         if _POOL.native is None:
-            import llvmlite.binding as llvm
-
             native = _loaded()
             native.set_threads(get_num_threads())
-            llvm.add_symbol(SYMBOL, native.address)
+            define(SYMBOL, native.address)
             _POOL.native = native
         return _POOL.native.address
 
@@ -105,9 +104,7 @@ def is_parallel() -> bool:
 
 
 def _loaded() -> _Native:
-    from graphc.backends.cpu.jit import Loaded
-
-    code = Loaded(_object_code())
+    code = support_code(f"thread pool for {platform.machine()}", _pool_ir)
     page = _shared_page() if is_parallel() else None
     # Threads may run this code and read this page until the process ends, longer than Python's
     # objects live: one reference is never given back.
@@ -119,18 +116,8 @@ def _loaded() -> _Native:
     return _Native(code.address(SYMBOL), code.address("graphc_pool_configure"), page, at)
 
 
-def _object_code() -> bytes:
-    """The pool's machine code, from the cache or compiled."""
-    text = parallel_ir(MACHINES[platform.machine()]) if is_parallel() else serial_ir()
-    cache, key = shared_cache(), cache_key("thread pool", text)
-    found = cache.get(key)
-    if found is not None:
-        return found.code
-    from graphc.backends.cpu.jit import object_code
-
-    code = object_code(text)
-    cache.put(key, Entry(code, {"name": "thread pool"}))
-    return code
+def _pool_ir() -> str:
+    return parallel_ir(MACHINES[platform.machine()]) if is_parallel() else serial_ir()
 
 
 def _shared_page() -> mmap.mmap:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
+from graphc.backends.cpu.loaded import Loaded
 from graphc.ir.dims import Dim, evaluate
 from graphc.lower.cost import KernelCost
 from graphc.runtime.pool import install

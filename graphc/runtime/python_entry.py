@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from graphc import errors
-from graphc.backends.cpu.jit import Loaded
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.signature import ArgSpec, ArgTree, ResultSpec, Signature, Structure, sizes
 from graphc.ir.dims import Dim, as_symbol, evaluate
 from graphc.ir.types import ArrayType

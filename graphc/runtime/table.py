@@ -13,38 +13,29 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
-from llvmlite import ir
 
-from graphc.backends.cpu.llvm import F64, I32, I64, PTR, VOID
 from graphc.backends.signature import ArgGroup, ArgTree, Signature
 from graphc.runtime import arena
 from graphc.runtime.numpy_api import numpy_function
 
-_PYTHON_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
-    "PyObject_Vectorcall": ir.FunctionType(PTR, [PTR, PTR, I64, PTR]),
-    "PyObject_CallOneArg": ir.FunctionType(PTR, [PTR, PTR]),
-    "PyFloat_FromDouble": ir.FunctionType(PTR, [F64]),
-    "PyLong_FromLongLong": ir.FunctionType(PTR, [I64]),
-    "PyLong_AsLongLongAndOverflow": ir.FunctionType(I64, [PTR, PTR]),
-    "PyBool_FromLong": ir.FunctionType(PTR, [I64]),
-    "PyTuple_New": ir.FunctionType(PTR, [I64]),
-    "PyDict_Size": ir.FunctionType(I64, [PTR]),
-    "PyDict_GetItem": ir.FunctionType(PTR, [PTR, PTR]),
-    "PyList_New": ir.FunctionType(PTR, [I64]),
-    "Py_IncRef": ir.FunctionType(VOID, [PTR]),
-    "Py_DecRef": ir.FunctionType(VOID, [PTR]),
-    "PyEval_SaveThread": ir.FunctionType(PTR, []),
-    "PyEval_RestoreThread": ir.FunctionType(VOID, [PTR]),
-}
-_NUMPY_FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
-    "PyArray_NewFromDescr": ir.FunctionType(PTR, [PTR, PTR, I32, PTR, PTR, PTR, I32, PTR]),
-    "PyArray_Scalar": ir.FunctionType(PTR, [PTR, PTR, PTR]),
-}
-FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
-    **_PYTHON_FUNCTIONS,
-    **_NUMPY_FUNCTIONS,
-    "pthread_getspecific": ir.FunctionType(PTR, [I32]),
-}
+_PYTHON_FUNCTIONS: Final = (
+    "PyObject_Vectorcall",
+    "PyObject_CallOneArg",
+    "PyFloat_FromDouble",
+    "PyLong_FromLongLong",
+    "PyLong_AsLongLongAndOverflow",
+    "PyBool_FromLong",
+    "PyTuple_New",
+    "PyDict_Size",
+    "PyDict_GetItem",
+    "PyList_New",
+    "Py_IncRef",
+    "Py_DecRef",
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+)
+_NUMPY_FUNCTIONS: Final = ("PyArray_NewFromDescr", "PyArray_Scalar")
+FUNCTIONS: Final = (*_PYTHON_FUNCTIONS, *_NUMPY_FUNCTIONS, "pthread_getspecific")
 OBJECTS: Final[dict[str, object]] = {
     "ndarray": np.ndarray,
     "float": float,

@@ -16,8 +16,9 @@ import graphc
 from graphc.backends.cpu.features import declare
 from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.gemm_plan import CacheSizes, plan_matmul
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import PTR, Code, i64, scalar_type
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.target import Target
 
 PAGE = mmap.PAGESIZE

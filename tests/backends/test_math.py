@@ -13,8 +13,9 @@ import scipy.special
 from llvmlite import ir
 
 from graphc.backends.cpu.features import declare
-from graphc.backends.cpu.jit import Loaded, assembly, object_code
+from graphc.backends.cpu.jit import assembly, object_code
 from graphc.backends.cpu.llvm import PTR, Code, scalar_type
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.math import MATH
 from graphc.backends.cpu.math.loops import array_function, loop_module
 from graphc.backends.cpu.target import Target

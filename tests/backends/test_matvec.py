@@ -9,8 +9,9 @@ import pytest
 from llvmlite import ir
 
 from graphc.backends.cpu.gemm import MatmulShape, Tile, emit_matmul, scratch_bytes
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import PTR, Code, scalar_type
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.matvec import BLOCK, DOT_BLOCK, VectorForm, vector_form
 
 U = 2.0**-24

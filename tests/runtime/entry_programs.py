@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import F32, F64, I8, I64, PTR, Code, i64
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.ir.types import ArrayType, parse_type
+from graphc.runtime.entry.stub import emit_stub
 from graphc.runtime.executable import Executable
-from graphc.runtime.stub import emit_stub
 
 Body = Callable[[Code], object]
 

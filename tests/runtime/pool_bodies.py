@@ -7,7 +7,8 @@ import functools
 import time  # noqa: F401  (for the code that tests run in new processes)
 from collections.abc import Callable
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
+from graphc.backends.cpu.loaded import Loaded
 from graphc.runtime import pool
 
 BODIES = """

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.signature import ResultSpec, Signature
 from graphc.errors import DTypeError, VerificationError
 from graphc.ir.types import parse_type
+from graphc.runtime.entry.stub import stub_ir
 from graphc.runtime.executable import Executable, callable_type
 from graphc.runtime.python_entry import normalise
-from graphc.runtime.stub import stub_ir
 from tests.runtime.entry_programs import (
     MISSED,
     add_pairs,
@@ -44,7 +45,7 @@ def test_a_stub_holds_no_address_of_this_process(tmp_path):
     )
     text = stub_ir(signature, "main_f", "entry_f")
     program = (
-        "import sys, pickle; from graphc.runtime.stub import stub_ir\n"
+        "import sys, pickle; from graphc.runtime.entry.stub import stub_ir\n"
         "from graphc.runtime import recycle; x = [object() for _ in range(1000)]\n"
         "signature = pickle.loads(sys.stdin.buffer.read())\n"
         "sys.stdout.write(stub_ir(signature, 'main_f', 'entry_f'))\n"
@@ -63,7 +64,7 @@ def test_object_code_runs_in_another_process(tmp_path):
     path = tmp_path / "add.o"
     path.write_bytes(object_code(str(module) + without_header(stub_ir(FLOATS, "main_add", "entry_add"))))
     program = (
-        "import sys, pathlib; from graphc.backends.cpu.jit import Loaded\n"
+        "import sys, pathlib; from graphc.backends.cpu.loaded import Loaded\n"
         "from graphc.runtime.executable import Executable\n"
         "from tests.runtime.test_executable import FLOATS\n"
         f"code = Loaded(pathlib.Path({str(path)!r}).read_bytes())\n"

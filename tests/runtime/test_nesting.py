@@ -10,7 +10,8 @@ import pytest
 from graphc.backends.cpu.llvm import i64
 from graphc.backends.signature import ArgGroup, Signature
 from graphc.errors import ArgumentError, DonationError
-from graphc.runtime import entry_results, recycle
+from graphc.runtime import recycle
+from graphc.runtime.entry import results
 from tests.runtime.entry_programs import MISSED, array, buffer, executable, missing, result, scale
 
 NESTING = (ArgGroup("dict", (0, ArgGroup("tuple", (1, ArgGroup("list", (2,))))), ("w", "layers")), 3)
@@ -106,7 +107,7 @@ def test_a_container_emptied_during_the_call_does_no_harm(monkeypatch):
         freed.append(watch() is None)
         return np.empty(shape, dtype)
 
-    monkeypatch.setattr(entry_results, "LARGE", 1)
+    monkeypatch.setattr(results, "LARGE", 1)
     monkeypatch.setattr(recycle, "empty", emptying)
     a, b, _, d = arrays()
     answer = nested(True).entry({"w": a, "layers": (b, layers)}, d)

@@ -336,7 +336,8 @@ def test_a_fraction_of_a_processor_is_one_thread(monkeypatch):
 def test_the_serial_form_runs_every_task():
     import ctypes
 
-    from graphc.backends.cpu.jit import Loaded, object_code
+    from graphc.backends.cpu.jit import object_code
+    from graphc.backends.cpu.loaded import Loaded
     from graphc.runtime.pool_ir import serial_ir
 
     code = Loaded(object_code(serial_ir()))

@@ -1,9 +1,10 @@
-"""LLVM IR text to machine code, and machine code to callable addresses."""
+"""LLVM IR text to machine code; and LLVM's loader of machine code, where ours does not know a format."""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 
 import llvmlite.binding as llvm
 
@@ -55,19 +56,20 @@ def assembly(text: str, machine: llvm.TargetMachine | None = None) -> str:
     return str(machine.emit_assembly(optimised(text, machine)))
 
 
-class Loaded:
-    """Object code mapped into this process. Addresses are valid while this object lives."""
+class Engine:
+    """Object code that LLVM maps into this process. Addresses are valid while this object lives."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, symbols: Mapping[str, int]) -> None:
+        """`symbols` are addresses that the code may refer to, beside those of the process."""
+        for name, address in symbols.items():
+            llvm.add_symbol(name, address)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _fresh_target())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
     def address(self, symbol: str) -> int:
-        found = int(self._engine.get_function_address(symbol))
-        if not found:
-            raise KeyError(f"the object code defines no symbol {symbol!r}")
-        return found
+        """Where a symbol is; 0 if the code defines no such symbol."""
+        return int(self._engine.get_function_address(symbol))
 
 
 def _fresh_target() -> llvm.TargetMachine:

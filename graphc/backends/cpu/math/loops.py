@@ -10,8 +10,9 @@ import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.features import declare
-from graphc.backends.cpu.jit import Loaded, object_code
+from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, element_of, scalar_type
+from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.math.table import MATH
 from graphc.backends.cpu.target import Target, native_target
 

@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I64, PTR, i64
 from graphc.backends.signature import ArgGroup, ArgTree, Signature, argument_leaves
-from graphc.runtime.entry_code import NULL, EntryCode
+from graphc.runtime.entry.code import NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
 
 

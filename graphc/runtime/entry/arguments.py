@@ -7,7 +7,7 @@ from llvmlite import ir
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR
 from graphc.backends.signature import ArgSpec, Signature, sizes
 from graphc.ir.dims import Dim, as_symbol
-from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
+from graphc.runtime.entry.code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import ALIGNED, C_CONTIGUOUS, LAYOUT
 
 _USABLE = C_CONTIGUOUS | ALIGNED

@@ -2,30 +2,27 @@
 
 `emit_stub` adds to the module that holds the program a function of CPython's fast calling convention
 (METH_FASTCALL | METH_KEYWORDS). Its code holds no address of this process, so it can be kept on disk
-with the program; `bind` gives it its table of addresses and makes a built-in function of it.
+with the program; `graphc.runtime.binding` gives it its table of addresses and makes a built-in function.
 """
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, i64
 from graphc.backends.signature import Group, Signature, Structure
 from graphc.runtime import arena, table
-from graphc.runtime.donation import emit_donation_checks
-from graphc.runtime.entry_args import emit_arguments
-from graphc.runtime.entry_code import NULL, EntryCode
-from graphc.runtime.entry_nesting import emit_holding, emit_letting_go, emit_nesting
-from graphc.runtime.entry_results import emit_boxes, emit_outputs
+from graphc.runtime.entry.arguments import emit_arguments
+from graphc.runtime.entry.code import NULL, EntryCode
+from graphc.runtime.entry.donation import emit_donation_checks
+from graphc.runtime.entry.nesting import emit_holding, emit_letting_go, emit_nesting
+from graphc.runtime.entry.results import emit_boxes, emit_outputs
 from graphc.runtime.layout import LAYOUT
 
 LARGEST_STACK_ARENA = 8192
 _PROGRAM = ir.FunctionType(I64, [PTR, PTR, PTR])
-_METH_FASTCALL_KEYWORDS = 0x0080 | 0x0002
 
 
 def emit_stub(module: ir.Module, signature: Signature, program: str, name: str) -> None:
@@ -170,33 +167,3 @@ def _fill(
     for i, item in enumerate(group.items):
         entry.code.store(_fill(entry, item, taken, following), entry.word(items, i))
     return container
-
-
-# ---- binding
-
-
-class _MethodDefinition(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("function", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
-
-
-def bind(
-    address: int,
-    signature: Signature,
-    hooks: Mapping[str, object],
-    captured: tuple[np.ndarray, ...],
-    keep: object,
-) -> Callable[..., object]:
-    """The entry at `address` as a built-in function that keeps `keep`, the owner of its code, alive."""
-    definition = _MethodDefinition(signature.name.encode(), address, _METH_FASTCALL_KEYWORDS, None)
-    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-        ("PyCFunction_NewEx", ctypes.pythonapi)
-    )
-    addresses = table.addresses(signature, hooks, captured)
-    alive = (addresses, dict(hooks), captured, definition, table.keys(signature), keep)
-    function: Callable[..., object] = make(ctypes.addressof(definition), alive, None)
-    return function

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from llvmlite import ir
 
 from graphc.backends.cpu.checked_sizes import CheckedSizes
-from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, i64
+from graphc.backends.cpu.llvm import F64, I1, I8, I32, I64, PTR, VOID, Code, i64
 from graphc.ir.dims import Dim
 from graphc.runtime.layout import LAYOUT
-from graphc.runtime.table import FUNCTIONS
 
+# The types of `graphc.runtime.table.FUNCTIONS`.
+FUNCTION_TYPES: Final[dict[str, ir.FunctionType]] = {
+    "PyObject_Vectorcall": ir.FunctionType(PTR, [PTR, PTR, I64, PTR]),
+    "PyObject_CallOneArg": ir.FunctionType(PTR, [PTR, PTR]),
+    "PyFloat_FromDouble": ir.FunctionType(PTR, [F64]),
+    "PyLong_FromLongLong": ir.FunctionType(PTR, [I64]),
+    "PyLong_AsLongLongAndOverflow": ir.FunctionType(I64, [PTR, PTR]),
+    "PyBool_FromLong": ir.FunctionType(PTR, [I64]),
+    "PyTuple_New": ir.FunctionType(PTR, [I64]),
+    "PyDict_Size": ir.FunctionType(I64, [PTR]),
+    "PyDict_GetItem": ir.FunctionType(PTR, [PTR, PTR]),
+    "PyList_New": ir.FunctionType(PTR, [I64]),
+    "Py_IncRef": ir.FunctionType(VOID, [PTR]),
+    "Py_DecRef": ir.FunctionType(VOID, [PTR]),
+    "PyEval_SaveThread": ir.FunctionType(PTR, []),
+    "PyEval_RestoreThread": ir.FunctionType(VOID, [PTR]),
+    "PyArray_NewFromDescr": ir.FunctionType(PTR, [PTR, PTR, I32, PTR, PTR, PTR, I32, PTR]),
+    "PyArray_Scalar": ir.FunctionType(PTR, [PTR, PTR, PTR]),
+    "pthread_getspecific": ir.FunctionType(PTR, [I32]),
+}
 NULL = ir.Constant(PTR, None)
 # Longer sequences are loops over a constant table, so that code size and compile time stay small.
 LARGEST_UNROLLED = 8
@@ -100,7 +120,7 @@ class EntryCode:
     def call(self, name: str, *args: ir.Value) -> ir.Value:
         """Calls a function of the table."""
         # The typed pointer only tells llvmlite the callee's type; the text says `ptr`.
-        return self.b.call(self.address(name, ir.PointerType(FUNCTIONS[name])), list(args))
+        return self.b.call(self.address(name, ir.PointerType(FUNCTION_TYPES[name])), list(args))
 
     def call_hook(self, name: str, number: ir.Value) -> ir.Value:
         """What a Python callable of the table returns for an integer; null where it raised."""

@@ -13,7 +13,7 @@ from graphc.backends.cpu.llvm import F64, I8, I32, I64, PTR, i64
 from graphc.backends.signature import ResultSpec, Signature, leaves
 from graphc.ir.dims import Dim, as_symbol, product
 from graphc.ir.types import ArrayType
-from graphc.runtime.entry_code import LARGEST_UNROLLED, NULL, EntryCode
+from graphc.runtime.entry.code import LARGEST_UNROLLED, NULL, EntryCode
 from graphc.runtime.layout import LAYOUT
 from graphc.runtime.recycle import LARGE
 
