@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from graphc.aot.names import check_ending
 from graphc.api.compile import Compiled, compile
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 from graphc.trace import tree
 

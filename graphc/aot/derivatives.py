@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.api.arguments import Described, Leaf
@@ -12,6 +11,7 @@ from graphc.api.call import Form
 from graphc.api.compile import Compiled, compile
 from graphc.api.record import Recorded
 from graphc.api.transform import value_and_grad, vjp
+from graphc.dataclass import dataclass
 from graphc.errors import DifferentiationError
 from graphc.trace import tree
 

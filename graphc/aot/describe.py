@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from graphc.aot.interface import Argument, Fixed, Group, Leaf, Struct, Tree, fixed_value
@@ -12,6 +11,7 @@ from graphc.api.arguments import Static
 from graphc.api.call import Form, Parameters
 from graphc.api.record import Recorded
 from graphc.backends.base import Program, Result
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 from graphc.ir.types import type_of
 from graphc.trace import tree

@@ -7,7 +7,6 @@ pointers, sizes and the bytes that follow from them, alignment, workspace, weigh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from llvmlite import ir
@@ -27,12 +26,13 @@ from graphc.aot.interface import (
 from graphc.backends.cpu.checked_sizes import CheckedSizes
 from graphc.backends.cpu.llvm import I8, I32, I64, PTR, Code, i64, scalar_type
 from graphc.backends.cpu.llvm_types import Bytes
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 
 _PROGRAM = ir.FunctionType(I64, [PTR, PTR, PTR])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Held:
     """An array in the weights of the library, `offset` bytes from their start."""
 
@@ -43,7 +43,7 @@ class Held:
 Source = int | Held | np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """The addresses at which a leaf is read and written."""
 

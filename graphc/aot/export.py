@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +30,7 @@ from graphc.aot.weights import Weights, place_weights
 from graphc.api.call import flatten_call
 from graphc.backends.cpu.target import Machine, machines_named
 from graphc.backends.lowering import lowered
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.processors import MOST_THREADS

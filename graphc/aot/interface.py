@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.types import ArrayType
 
@@ -27,7 +27,7 @@ FIRST_CHECK = 16
 ALIGNMENT = 64  # of the workspace, in bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaf:
     """One array or number that a C function takes: `name` in C, `path` in Python.
 
@@ -52,7 +52,7 @@ class Leaf:
         return self.role == "updated" and self.kind != "array"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Struct:
     """A tree of arrays and numbers, passed as the address of a structure."""
 
@@ -61,14 +61,14 @@ class Struct:
     fields: tuple[Leaf, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fixed:
     """A place in a tree that holds the same value in every call."""
 
     value: bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """A node of a tree. Objects of classes (modules, dataclasses) are dicts of their leaves in Python."""
 
@@ -81,7 +81,7 @@ class Group:
 Tree = int | Fixed | Group
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Argument:
     """One argument as Python passes it."""
 
@@ -89,7 +89,7 @@ class Argument:
     tree: Tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Function:
     """One function of a library.
 
@@ -122,7 +122,7 @@ class Function:
                     yield parameter, field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weight:
     """A constant array of the library: its name, type, and place in the weights in bytes."""
 
@@ -131,7 +131,7 @@ class Weight:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Library:
     """Everything a caller must know: functions, weights, and the processors the code is for.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -20,6 +20,7 @@ from graphc.backends.cpu.jit import for_machine, optimised, target_machine
 from graphc.backends.cpu.llvm import I32, Code
 from graphc.backends.cpu.program import emit_program
 from graphc.backends.cpu.target import MACHINES, Machine
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from llvmlite import ir
@@ -18,6 +17,7 @@ from llvmlite import ir
 from graphc.aot.entry import Entry, constant_bytes
 from graphc.aot.interface import ALIGNMENT, BAD_WEIGHTS, Weight
 from graphc.backends.cpu.llvm import I8, I64, PTR, i64
+from graphc.dataclass import dataclass
 from graphc.ir.types import dtype_name, type_of
 
 

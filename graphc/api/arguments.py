@@ -7,7 +7,7 @@ import enum
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakValueDictionary
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from graphc.backends.base import ArgumentKind
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DonationError, located
 from graphc.ir.types import DTYPE_NAMES, ArrayType
 from graphc.ops.base import AbstractTraced
@@ -25,7 +26,7 @@ _SUPPORTED = frozenset(DTYPE_NAMES.values())
 _INT64 = np.iinfo(np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False)
 class Leaf:
     """What is known of a traced argument before the call: part of the specialisation's key.
 
@@ -46,7 +47,7 @@ def leaf_of(kind: ArgumentKind, type_: ArrayType) -> Leaf:
         return _leaves.setdefault((kind, type_), Leaf(kind, type_))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Static:
     """An argument that is part of the program. `key` compares types as well as values."""
 
@@ -54,7 +55,7 @@ class Static:
     value: Any = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Same:
     """Compares by identity, and keeps the object alive so that its identity stays its own."""
 

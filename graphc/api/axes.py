@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, ShapeError, located
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ir.types import ArrayType

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.api.arguments import Described, Leaf, Static, describe_all, static_key
+from graphc.dataclass import dataclass
 from graphc.trace import tree
 from graphc.trace.tree import Structure
 
@@ -40,7 +40,7 @@ def parameters_of(function: Callable[..., Any], static: Sequence[str]) -> Parame
     return Parameters(names, variadic, frozenset(static))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Form:
     """What a program depends on: the key under which it is kept."""
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -16,6 +16,7 @@ from graphc.api.record import STABLE, Recorded
 from graphc.api.specialise import Specialisation, make_program, record_function, specialise
 from graphc.api.type_texts import with_types
 from graphc.backends.base import Entry, Options, Program
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, GraphcError
 from graphc.runtime.registry import default_backend, get_backend
 from graphc.trace import tree

@@ -15,6 +15,7 @@ from graphc.api.call import parameters_of
 from graphc.api.compile import Compiled, Settings
 from graphc.api.leaves import Leaves, take_apart
 from graphc.api.record import STABLE, Arguments, Recorded, record_tree
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DifferentiationError, located
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
@@ -29,7 +30,7 @@ Argnums: TypeAlias = int | tuple[int, ...]
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RecordedAt:
     """A function recorded inside the current trace, at the values of the arguments to differentiate."""
 

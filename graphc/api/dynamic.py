@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from graphc.api.arguments import Leaf, leaf_of
 from graphc.api.call import Form
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dims import Dim, as_symbol, evaluate, parse_dim, symbol, symbols_of
 from graphc.ir.types import ArrayType, parse_type

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from graphc.api.vectors import Vectors, joined, vectors_like
 from graphc.control import fixed_point as iteration
 from graphc.control import root as newton
 from graphc.control.implicit import closed_trace
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, ShapeError, located
 from graphc.ir.graph import Graph
 from graphc.trace import tree

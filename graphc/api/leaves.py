@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from graphc.dataclass import dataclass
 from graphc.trace import tree
 from graphc.trace.tree import Structure
 

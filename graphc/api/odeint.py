@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from graphc.api.runge_kutta import Field, dopri5_step, error_norm, first_step, r
 from graphc.api.transform import stop_gradient
 from graphc.api.vectors import Vectors, vectors_like
 from graphc.control.implicit import checked
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, ShapeError, located
 from graphc.trace import tree
 from graphc.trace.context import user_line_with_text

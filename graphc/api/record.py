@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import TraceError, located
 from graphc.ir.dims import SymbolicDim
 from graphc.trace import tree

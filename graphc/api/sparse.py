@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from graphc.autodiff.forward import pushforward
 from graphc.autodiff.reverse import gradient, pullback
 from graphc.autodiff.sparsity import jacobian_pattern, scipy_sparse
 from graphc.batching.batch import batch_graph
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DifferentiationError, TraceError, located
 from graphc.ir.graph import Graph
 from graphc.passes.pipeline import optimise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -15,6 +14,7 @@ from graphc.api.checks import raise_first_nonfinite
 from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.backends.base import AbstractExecutable, Argument, Options, Program, Result, ResultKind
 from graphc.backends.signature import ArgGroup, ArgTree, Group, Structure
+from graphc.dataclass import dataclass
 from graphc.ir.graph import Graph
 from graphc.trace import tree
 from graphc.trace.function import Abstract, Traced

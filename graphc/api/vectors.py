@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DTypeError, located
 from graphc.ir.dims import Dim
 from graphc.trace import tree

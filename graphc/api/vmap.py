@@ -22,6 +22,7 @@ from graphc.api.compile import Compiled, Settings, unbind
 from graphc.api.differentiable import like, remembered, settings_of
 from graphc.api.record import Arguments, Recorded, is_value, record_tree
 from graphc.batching.batch import batch_graph
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.runtime.registry import default_backend
 from graphc.trace import tree
@@ -85,7 +86,7 @@ def _for_examples(settings: Settings) -> Settings:
     return settings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Input:
     """A leaf of the arguments that is an input of the function for one example."""
 
@@ -109,7 +110,7 @@ class _Input:
         return value if self.mapped is None else np.moveaxis(value, self.mapped.axis, 0)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Call:
     """The arguments of one call; leaves that are no inputs are what they are."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from graphc.autodiff.reverse import arriving
+from graphc.dataclass import dataclass
 from graphc.errors import DifferentiationError, located
 from graphc.ir.graph import AbstractOp, Node, topological
 from graphc.ir.types import ArrayType

@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from graphc.backends.signature import ArgTree, Structure
+from graphc.dataclass import dataclass
 from graphc.errors import UnsupportedError
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
@@ -30,7 +30,7 @@ ResultKind: TypeAlias = Literal[
 Entry: TypeAlias = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Argument:
     """One flat argument. Python numbers are values of dtype f64, i64 and bool."""
 
@@ -40,7 +40,7 @@ class Argument:
     donated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Result:
     """One flat result. `argument` is the position of the argument that an alias returns; `follows` that of
     the number whose next value this is, in a donated tree: numbers cannot be updated in Python."""
@@ -56,7 +56,7 @@ class Result:
         return self.kind != "argument"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Options:
     """What the user chose for the generated code."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, as_symbol, product, symbols_of
 from graphc.ir.types import ArrayType
 
@@ -27,7 +27,7 @@ _WRITTEN: frozenset[ResultKind] = frozenset(
 _CELLS = {"python float": "float64", "python int": "int64", "python bool": "bool"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArgSpec:
     """One positional argument. Python numbers are passed as float64, int64 and bool cells."""
 
@@ -42,7 +42,7 @@ class ArgSpec:
         _check_cell(f"argument {self.name!r}", self.kind, self.type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResultSpec:
     """One leaf of the result. `argument` is the position of the input that is returned: inputs are the
     arguments, then the captured arrays."""
@@ -66,7 +66,7 @@ class ResultSpec:
         return self.kind in _WRITTEN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """A tuple or a list of results."""
 
@@ -78,7 +78,7 @@ class Group:
 Structure = int | Group
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArgGroup:
     """A tuple, list or dict of arguments; exactly these types, and for a dict exactly these keys."""
 
@@ -91,7 +91,7 @@ class ArgGroup:
 ArgTree = int | ArgGroup
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """Everything an entry needs to know about one specialisation of a function.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from graphc.dataclass import dataclass
 from graphc.errors import UnsupportedError, located
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Item, Node

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from graphc.aot.names import identifier
 from graphc.backends.cpu.target import MACHINES, SYSTEMS, machines_named
 from graphc.cli.files import File, named
 from graphc.cli.values import add_arg_option, bind, parameter_names, parse_arguments
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 
 _EXAMPLES = """\

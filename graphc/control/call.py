@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.control.regions import check_operands, input_types, output_types, run
+from graphc.dataclass import dataclass
 from graphc.ir.finite import is_finite
 from graphc.ir.graph import AbstractOp, Graph, Node
 from graphc.ir.types import ArrayType, TupleType

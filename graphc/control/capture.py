@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graphc.control.regions import AbstractControl
+from graphc.dataclass import dataclass
 from graphc.ir.graph import Builder, Graph, Node, regions_of
 from graphc.ir.rewrite import inline, rebuilt
 from graphc.ir.types import ArrayType

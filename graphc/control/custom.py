@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
@@ -13,6 +13,7 @@ from graphc.autodiff.transpose import transposed
 from graphc.batching.batch import batch_graph
 from graphc.control.call import AbstractCall
 from graphc.control.regions import input_types
+from graphc.dataclass import dataclass
 from graphc.errors import DifferentiationError, located
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from graphc.autodiff.reverse import pullback
 from graphc.batching.batch import batch_graph
 from graphc.control.call import AbstractCall
 from graphc.control.regions import input_types, is_real
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType

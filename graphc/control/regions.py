@@ -5,11 +5,11 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Builder, Graph, Node

@@ -7,8 +7,8 @@ again; everything else is kept (on keeping against computing again: Griewank & W
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from graphc.dataclass import dataclass
 from graphc.ir.graph import Graph, Node, topological
 from graphc.ir.types import TupleType
 from graphc.ops import leaf

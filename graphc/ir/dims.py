@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ParseError, ShapeError
 
 Atom: TypeAlias = "str | Quotient"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.types import ArrayType, TupleType, ValueType
 
@@ -67,7 +68,7 @@ class AbstractOp(abc.ABC):
         return True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One value of the program: `op` applied to `args`.
 
@@ -91,7 +92,7 @@ class Node:
         return f"<{self.op.name}: {self.type}>"
 
 
-@dataclass(slots=True)
+@dataclass
 class Builder:
     """Makes nodes. Interning, type inference and checking all happen here, once."""
 
@@ -116,7 +117,7 @@ class Builder:
         return builder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """A function from `inputs` to `outputs`. Nodes that no output needs do not exist.
 

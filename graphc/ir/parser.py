@@ -9,12 +9,13 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import GraphcError, ParseError
 from graphc.ir.dims import parse_dim
 from graphc.ir.graph import AbstractOp, Builder, Graph, Node

@@ -6,8 +6,8 @@ Tracing `x[2:]` or `x[-1]` of f64[N] assumes that N is large enough; whoever run
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from graphc.dataclass import dataclass
 from graphc.errors import ShapeError, located
 from graphc.ir.dims import Dim, evaluate
 from graphc.ir.graph import Graph, Node, every_node

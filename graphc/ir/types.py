@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import DTypeError, ParseError
 from graphc.ir.dims import Dim, parse_dim, product, substitute, symbols_of
 
@@ -33,7 +34,7 @@ def dtype_name(dtype: np.dtype) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ArrayType:
     """dtype and shape of one array; a scalar has shape ()."""
 
@@ -70,7 +71,7 @@ class ArrayType:
         return f"{name}[{', '.join(map(str, self.shape))}]" if self.shape else name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TupleType:
     """The type of an op with several results."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, evaluate, product
 from graphc.lower import kernel_ir as k
 from graphc.ops.cost import operation_cost

@@ -6,8 +6,7 @@ in task order, so results are the same bits for any number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.lower import kernel_ir as k
 from graphc.lower.expressions import Apply

@@ -7,11 +7,11 @@ interned, so equal points are equal objects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Node

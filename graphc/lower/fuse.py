@@ -8,9 +8,10 @@ row ends a phase, what depends on its result belongs to a later one.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Item, Node
 from graphc.lower.expressions import Offset, Read, axis_offset, flat

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from graphc.dataclass import dataclass
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
+from graphc.dataclass import dataclass
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
 from graphc.lower.inline import Inliner, without_dead_stores

@@ -7,11 +7,12 @@ was settled in the graph. Emitters turn every statement into code of their targe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 
 LINE = 64  # bytes of a cache line

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 

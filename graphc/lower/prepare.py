@@ -7,13 +7,13 @@ become sums, summed axes of a product become one, and every output becomes a val
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.control.capture import close_over
 from graphc.control.regions import AbstractControl
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Builder, Graph, Item, Node
 from graphc.ir.types import ArrayType

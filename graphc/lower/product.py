@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node

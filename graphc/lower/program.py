@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from graphc.control.regions import AbstractControl
+from graphc.dataclass import dataclass
 from graphc.errors import CompilationError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Item, Node

@@ -7,12 +7,12 @@ loop. The values of one iteration share memory as those of a program do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.control.scan import Scan
 from graphc.control.switch import Switch
 from graphc.control.while_loop import While
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.lower import kernel_ir as k

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.lower.expressions import (

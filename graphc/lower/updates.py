@@ -7,11 +7,11 @@ few elements of an operand, or starts a loop from it, in that operand's own memo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.graph import Graph, Item, Node
 from graphc.lower.tasks import Opaque, Pointwise, Task

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphc.api.compile import compile as compile_
 from graphc.api.transform import value_and_grad
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 from graphc.nn.module import Module
 from graphc.nn.progress import Progress

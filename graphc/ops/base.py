@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Item, Node
@@ -36,7 +37,7 @@ def register(cls: OpClass) -> OpClass:
             UFUNC_TO_OP[frozen.numpy] = frozen
         elif frozen.special is not None:
             SPECIAL_TO_OP[frozen.special] = frozen
-    return frozen  # type: ignore[return-value]
+    return frozen
 
 
 def _has_own_fields(cls: type) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ShapeError
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Builder, Graph, Node
 from graphc.ops.leaf import Const
@@ -25,7 +26,7 @@ Rules = Mapping[str, tuple[NodeRule, ...]]
 DEPTH_LIMIT = 60  # nested rule applications; far beyond what terminating rules need
 
 
-@dataclass(slots=True)
+@dataclass
 class Maker:
     """Makes nodes in their simplest form."""
 

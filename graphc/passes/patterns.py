@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.parser import registered_ops
 from graphc.passes.engine import Maker, NodeRule, splat

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.graph import Graph
 from graphc.ir.verify import verify

@@ -5,9 +5,10 @@ All exact, except that adding padded arrays turns -0.0 into 0.0 and joining them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp, Node
 from graphc.ops.base import AbstractElementwise, AbstractReduction
@@ -21,7 +22,7 @@ LONGEST_SUM = 32  # terms of a sum that are looked through for neighbours
 JOIN_LIMIT = 256  # operands of one concatenation that adjacent pads are merged into
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Range:
     """start, start + step, …: `length` positions along one axis."""
 

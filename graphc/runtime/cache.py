@@ -22,10 +22,10 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from graphc.dataclass import dataclass
 from graphc.runtime import fingerprint
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -54,7 +54,7 @@ class CacheWarning(UserWarning):
     """The cache on disk cannot be used, or an entry of it was damaged; compilation goes on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """Object code and what the runtime must know to call it."""
 
@@ -244,7 +244,7 @@ class _UnfitFile(Exception):
     """A file that no writer of this cache can have left under an entry's name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Folder:
     """An open directory. Windows opens no directories: there names are whole paths."""
 

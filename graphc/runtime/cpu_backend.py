@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from graphc.backends.base import AbstractBackend, AbstractExecutable, Entry, Pro
 from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
+from graphc.dataclass import dataclass
 from graphc.errors import UnsupportedError
 from graphc.ir.dims import Dim, parse_dim
 from graphc.ir.graph import every_node

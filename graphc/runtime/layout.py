@@ -13,16 +13,17 @@ import functools
 import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+
+from graphc.dataclass import dataclass
 
 C_CONTIGUOUS = 0x0001
 ALIGNED = 0x0100
 WRITEABLE = 0x0400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """Byte offsets inside Python objects."""
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Final
 
+from graphc.dataclass import dataclass
 from graphc.runtime.cache import DiskCache, Entry
 from graphc.runtime.fingerprint import processor
 
 LIMITS_VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Limits:
     """What one core can do: 10⁹ operations and 10⁹ bytes read per second; cache sizes in bytes."""
 

@@ -21,10 +21,10 @@ import os
 import platform
 import sys
 import threading
-from dataclasses import dataclass
 from typing import Final
 
 from graphc.backends.cpu.loaded import define
+from graphc.dataclass import dataclass
 from graphc.runtime.pool_ir import MACHINES, STATE_SIZE, parallel_ir, serial_ir
 from graphc.runtime.processors import MOST_THREADS, default_threads
 from graphc.runtime.support import support_code
@@ -33,7 +33,7 @@ SYMBOL: Final = "graphc_parallel"
 _MADV_WIPEONFORK: Final = 18  # Linux 4.14; Python's mmap does not name it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Native:
     """The pool's machine code in this process and the page that its threads share."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.loaded import Loaded
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, evaluate
 from graphc.lower.cost import KernelCost
 from graphc.runtime.pool import install

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 from graphc.ir.dims import Dim, evaluate, symbols_of
 from graphc.lower.cost import KernelCost

@@ -11,13 +11,13 @@ import itertools
 import operator
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 
+from graphc.dataclass import dataclass
 from graphc.ops.derive import meanings
 from graphc.symbols.tape import Constant, Step
 from graphc.symbols.translate import translate

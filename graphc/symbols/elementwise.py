@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, TraceError, located
 from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractElementwise

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, DTypeError, located
 from graphc.ops.base import AbstractTraced
 from graphc.symbols.parameters import Parameter, parameters_of

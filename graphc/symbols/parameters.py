@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, ShapeError, located
 
 _REMEDY = "Pass symbols, lists or matrices of symbols, MatrixSymbols of known shape, or IndexedBases."

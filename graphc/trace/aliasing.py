@@ -7,11 +7,11 @@ rebuilds its base with the part replaced; whoever shares the base reads it again
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import TraceError, located
 from graphc.ir.dims import evaluate, symbols_of
 from graphc.ir.graph import AbstractOp, Node

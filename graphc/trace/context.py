@@ -9,13 +9,14 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import LeakedTracerError, TraceError, located
 from graphc.ir.graph import Builder, Node
 from graphc.ir.types import ArrayType

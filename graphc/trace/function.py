@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from graphc.dataclass import dataclass
 from graphc.errors import GraphcError, TraceError, UnsupportedError, located
 from graphc.ir.graph import Graph, Node
 from graphc.ir.rewrite import inline

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.errors import ShapeError, TraceError, located
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ir.graph import AbstractOp

@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -114,7 +115,7 @@ def test_code_for_other_processors_is_not_taken_for_ours(name):
 
 
 def permissions(address):
-    with open("/proc/self/maps") as maps:
+    with Path("/proc/self/maps").open() as maps:
         for line in maps:
             area, allowed, *_ = line.split()
             first, end = (int(part, 16) for part in area.split("-"))

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from graphc.dataclass import dataclass
 from graphc.errors import ParseError
 from graphc.ir.graph import AbstractOp, Builder, Graph, Item
 from graphc.ir.parser import parse_graph, registered_ops

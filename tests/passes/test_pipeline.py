@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from graphc.dataclass import dataclass
 from graphc.errors import VerificationError
 from graphc.ir.graph import AbstractOp, Builder, Graph, Node
 from graphc.ir.parser import parse_graph

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphc.api.control_flow.recording import Leaves, adapts, record_region, refuse, with_results
 from graphc.api.record import Recorded
+from graphc.dataclass import dataclass
 from graphc.errors import DTypeError, ShapeError, located
 from graphc.trace import tree
 from graphc.trace.context import user_line_with_text

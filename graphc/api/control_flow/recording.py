@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphc.api.record import Arguments, Recorded, record_tree
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, located
 from graphc.ir.graph import Graph
 from graphc.trace import tree

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from graphc.api.call import Form, flatten_call, leaf_names
 from graphc.api.compile import Compiled
 from graphc.api.dynamic import with_leaves
 from graphc.api.specialise import Specialisation
+from graphc.dataclass import dataclass
 from graphc.errors import GraphcError
 from graphc.ir.dims import Dim, parse_dim, substitute, symbol
 from graphc.ir.types import ArrayType, parse_type

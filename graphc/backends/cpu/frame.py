@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import I1, I8, I64, PTR, Code, value_type
+from graphc.dataclass import dataclass
 from graphc.lower import kernel_ir as k
 
 BOOL = np.dtype(np.bool_)

@@ -8,7 +8,7 @@ products run the same loops on the operands in place. `gemm_plan` chooses; nothi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from llvmlite import ir
 
@@ -17,6 +17,7 @@ from graphc.backends.cpu.index import Index, floor_to, minus, plus, round_up, sm
 from graphc.backends.cpu.llvm import Code, i64, scalar_type
 from graphc.backends.cpu.microkernel import Epilogue, Kernel, emit_finish, emit_kernel
 from graphc.backends.cpu.packing import pack_rows, pack_strided, pack_transposed
+from graphc.dataclass import dataclass
 
 
 def effective_strides(

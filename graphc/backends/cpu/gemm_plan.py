@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from graphc.backends.cpu.index import round_up
+from graphc.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ length, not with the product of these (Higham 2002, section 4.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llvmlite import ir
 
 from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape
 from graphc.backends.cpu.index import Index, floor_to, minus, plus, smaller, times
 from graphc.backends.cpu.llvm import Code, i64, scalar_type
 from graphc.backends.cpu.microkernel import Epilogue, Tile
+from graphc.dataclass import dataclass
 
 CHUNK_BYTES = 16 * 1024
 SCRATCH_BYTES = 2 * CHUNK_BYTES  # the sums, and those of one block

@@ -9,12 +9,12 @@ value therefore does not depend on tile shapes or threads
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from llvmlite import ir
 
 from graphc.backends.cpu.index import Index, minus, plus, times
 from graphc.backends.cpu.llvm import I1, I64, PTR, Code, i64
+from graphc.dataclass import dataclass
 
 
 @dataclass

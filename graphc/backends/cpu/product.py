@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -11,6 +10,7 @@ from graphc.backends.cpu.frame import Capture, Lanes
 from graphc.backends.cpu.gemm import MatmulShape, Tile, column_block, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
 from graphc.backends.cpu.parallel import fork_join
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, SymbolicDim, product
 from graphc.lower import kernel_ir as k
 

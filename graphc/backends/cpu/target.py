@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError
 
 LINUX_X86, LINUX_ARM, LINUX_RISCV = (f"{a}-unknown-linux-gnu" for a in ("x86_64", "aarch64", "riscv64"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """What decides which instructions are emitted, and how many threads may share a kernel."""
 
@@ -24,7 +25,7 @@ class Target:
     rounding: bool = True  # one instruction rounds to an integer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Machine:
     """A processor, or a level of instructions that many processors have.
 

@@ -8,10 +8,10 @@ of the same formula are moved up to the first, with what their operands need, wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from graphc.backends.cpu.math.table import LONG
+from graphc.dataclass import dataclass
 from graphc.lower import kernel_ir as k
 
 Pure: TypeAlias = k.Let | k.Constant | k.SizeOf | k.Coordinate | k.Load

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from graphc.backends.numba_source.names import Names
 from graphc.backends.numba_source.scalars import expression, literal
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, symbols_of
 from graphc.lower import kernel_ir as k
 from graphc.lower.schedule import COMBINE, identity_of

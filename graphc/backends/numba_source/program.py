@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc import errors
 from graphc.backends.numba_source.kernel import KernelText, kernel_text, let_text
 from graphc.backends.numba_source.names import Names
 from graphc.backends.numba_source.scalars import FUNCTIONS, called_functions
+from graphc.dataclass import dataclass
 from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
 from graphc.lower.writer import RuntimeCheck

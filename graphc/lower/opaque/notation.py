@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Node
 from graphc.lower import kernel_ir as k

@@ -10,10 +10,11 @@ copy is needed whatever the number of passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Node
 from graphc.lower import kernel_ir as k

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
@@ -188,7 +188,7 @@ class Array:
     code: Arithmetic
     buffer: k.Buffer
     strides: tuple[Dim, ...]
-    start: k.Index = k.Index()  # noqa: RUF009  (frozen)
+    start: k.Index = k.Index()
 
     @property
     def dtype(self) -> np.dtype:

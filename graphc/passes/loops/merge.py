@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
+from graphc.dataclass import dataclass
 from graphc.ir.graph import Builder, Graph, Item, Node, topological
 from graphc.ir.rewrite import inline
 from graphc.passes.engine import with_regions

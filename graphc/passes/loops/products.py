@@ -8,10 +8,11 @@ the results, of all steps against products that fill the registers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from graphc.batching.batch import batch_graph
 from graphc.control.scan import Scan
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Builder, Graph, Node, users_of
 from graphc.ir.rewrite import inline, rebuilt

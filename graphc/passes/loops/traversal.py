@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphc.control.regions import AbstractControl
+from graphc.dataclass import dataclass
 from graphc.ir.graph import Builder, Graph, Item, Node
 from graphc.ir.rewrite import rebuilt
 from graphc.ops.leaf import Input

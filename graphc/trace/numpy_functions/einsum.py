@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ops.reduce import Any_, Sum
 from graphc.trace.functions import implements

@@ -6,12 +6,11 @@ of f64 from halves of the factors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.backends.cpu.math.number import Number, fma
+from graphc.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """The unevaluated sum high + low, |low| ≤ ulp(high)/2 or little more."""
 

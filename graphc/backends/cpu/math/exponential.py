@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.backends.cpu.math.constants import constants, fitted
 from graphc.backends.cpu.math.number import Number, fma, larger, polynomial, smaller, with_sign_of
+from graphc.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scaled:
     """The number (1 + q) · 2ⁿ, n an integer."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.backends.cpu.math.constants import constant, fitted
 from graphc.backends.cpu.math.half_turns import cot_pi, sin_pi
 from graphc.backends.cpu.math.integral import rint
 from graphc.backends.cpu.math.logarithm import log
 from graphc.backends.cpu.math.number import Number, fma, polynomial
 from graphc.backends.cpu.math.outline import unless_rare
+from graphc.dataclass import dataclass
 
 INFINITY = float("inf")
 STIRLING_FROM = 8
@@ -31,7 +30,7 @@ def gammaln(x: Number) -> Number:
     return unless_rare(reflects, easy, reflected)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shifted:
     """x = 2 + t + k with |t| ≤ ½: Γ(x) is Γ(2 + t) times `factors`, or over them where `divides`."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mpmath as mp
 import numpy as np
+
+from graphc.dataclass import dataclass
 
 Real = Any  # mpmath has no types
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.backends.cpu.math.constants import constants, fitted
 from graphc.backends.cpu.math.number import Number, fma, polynomial, sqrt, with_sign_of
+from graphc.dataclass import dataclass
 
 INFINITY = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HalfAngle:
     """s with arcsin s = s + s·p; `large`: s is √((1 − |x|)/2), so that arcsin|x| = π/2 − 2·arcsin s."""
 

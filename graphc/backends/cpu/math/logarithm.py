@@ -4,14 +4,13 @@ The order of the final sum is that of fdlibm's e_log.c (Sun Microsystems 1993)."
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.backends.cpu.math.constants import constants, fitted
 from graphc.backends.cpu.math.double import Pair, fast_two_sum, two_product, two_sum
 from graphc.backends.cpu.math.number import Number, fma, polynomial
+from graphc.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
     """x = m · 2ᵉ, √½ ≤ m < √2."""
 

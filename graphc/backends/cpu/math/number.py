@@ -6,8 +6,6 @@ transformations stay valid, and scalar and vector forms of a formula agree bit f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llvmlite import ir
 
 from graphc.backends.cpu.llvm import (
@@ -22,9 +20,10 @@ from graphc.backends.cpu.llvm import (
     lanes_of,
     with_element,
 )
+from graphc.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Number:
     """One scalar or vector value: a float, an integer or a truth value (i1)."""
 
