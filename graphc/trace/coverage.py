@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP
-from graphc.trace import numpy_functions, ufunc_rules  # noqa: F401  (fill the tables)
+from graphc.trace import ufunc_rules  # noqa: F401  (fills the table of composed ufuncs)
 from graphc.trace.functions import FUNCTIONS
 from graphc.trace.methods import ArrayMethods
+from graphc.trace.numpy_functions import import_all
 from graphc.trace.numpy_functions.refusals import NO_REAL_RESULT, REFUSED
 from graphc.trace.ufuncs import COMPOSED, METHODS, SPECIAL_COMPOSED
 
@@ -31,6 +32,7 @@ NumPy's own arguments; a value of a keyword that is not covered raises `Unsuppor
 
 def page() -> str:
     """The whole page, in Markdown."""
+    import_all()
     ufuncs = {ufunc.__name__ for ufunc in (*UFUNC_TO_OP, *COMPOSED)}
     numpy_ufuncs = sorted(name for name in ufuncs if isinstance(getattr(np, name, None), np.ufunc))
     special = sorted({*SPECIAL_TO_OP, *SPECIAL_COMPOSED, *(ufuncs - set(numpy_ufuncs))})

@@ -27,9 +27,9 @@ def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]],
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What NumPy's `function` means on arguments of which at least one is traced."""
-    from graphc.trace import numpy_functions  # noqa: F401  (fills the table)
+    from graphc.trace.numpy_functions import find
 
-    implementation = FUNCTIONS.get(function)
+    implementation = find(FUNCTIONS, function)
     if implementation is None:
         module = getattr(function, "__module__", "numpy") or "numpy"
         raise unsupported(f"{module}.{function.__name__}")

@@ -45,10 +45,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
 
     `out=` stores into a traced array; `where=` needs `out=`, whose elements stay where it is false.
     """
-    from graphc.trace import numpy_functions, ufunc_rules  # noqa: F401  (fill the tables)
+    from graphc.trace import ufunc_rules  # noqa: F401  (fills the table of composed ones)
+    from graphc.trace.numpy_functions import find
 
     if method != "__call__":
-        implementation = METHODS.get((ufunc, method))
+        implementation = find(METHODS, (ufunc, method))
         if implementation is None:
             raise unsupported(f"{full_name(ufunc)}.{method}")
         return implementation(*args, **kwargs)
@@ -66,8 +67,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
 
 
 def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    if ufunc in COMPOSED:
-        return COMPOSED[ufunc](*operands, **options)
+    from graphc.trace.numpy_functions import find
+
+    composed_ = COMPOSED.get(ufunc) if ufunc in UFUNC_TO_OP else find(COMPOSED, ufunc)
+    if composed_ is not None:
+        return composed_(*operands, **options)
     name = ufunc.__name__
     op = UFUNC_TO_OP.get(ufunc) or SPECIAL_TO_OP.get(name)
     if name in SPECIAL_SYNONYMS:  # scipy.special has ufuncs of its own for these

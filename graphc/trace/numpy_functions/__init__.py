@@ -1,29 +1,54 @@
-"""NumPy functions written in terms of graph ops, one family a module. Importing fills the table."""
+"""NumPy functions written in terms of graph ops, one family a module; importing a family fills the tables."""
 
-from graphc.trace.numpy_functions import (  # noqa: F401
-    counting,
-    creation,
-    decompositions,
-    diagonals,
-    differences,
-    einsum,
-    gathering,
-    joining,
-    linalg,
-    nan_statistics,
-    norms,
-    numbers,
-    ordering,
-    padding,
-    polynomials,
-    positions,
-    products,
-    quantiles,
-    reductions,
-    refusals,
-    selection,
-    shapes,
-    special,
-    statistics,
-    ufunc_methods,
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+# What most programs use comes first.
+FAMILIES: Final = (
+    "reductions",
+    "shapes",
+    "products",
+    "selection",
+    "creation",
+    "numbers",
+    "joining",
+    "statistics",
+    "gathering",
+    "special",
+    "linalg",
+    "norms",
+    "counting",
+    "decompositions",
+    "diagonals",
+    "differences",
+    "einsum",
+    "nan_statistics",
+    "ordering",
+    "padding",
+    "polynomials",
+    "positions",
+    "quantiles",
+    "refusals",
+    "ufunc_methods",
 )
+
+
+def find(table: Mapping[Key, Value], key: Key) -> Value | None:
+    """The entry of a table: families are imported one after another until one of them has it."""
+    for family in FAMILIES:
+        if key in table:
+            break
+        import_module(f"{__name__}.{family}")
+    return table.get(key)
+
+
+def import_all() -> None:
+    """Fills the tables."""
+    for family in FAMILIES:
+        import_module(f"{__name__}.{family}")
