@@ -7,7 +7,8 @@ compiled to a matcher of graph nodes and a builder of the other side.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -154,22 +155,38 @@ def instantiate(make: Maker, pattern: Pattern, found: dict[str, Node], like: Nod
 
 def rules_of(identities: Iterable[Identity]) -> dict[str, tuple[NodeRule, ...]]:
     """The identities as rules, by the op at the root of what they replace."""
-    table: dict[str, list[tuple[Identity, Call, Pattern]]] = {}
+    table: dict[str, list[Identity]] = {}
     for identity in identities:
-        before, after = parse_pattern(identity.before), parse_pattern(identity.after)
-        if before is not None and after is not None:
-            assert isinstance(before, Call)
-            table.setdefault(before.op.name, []).append((identity, before, after))
+        table.setdefault(_root(identity.before), []).append(identity)
     return {name: (_rule(group),) for name, group in table.items()}
 
 
-def _rule(group: list[tuple[Identity, Call, Pattern]]) -> NodeRule:
-    """One rule that tries the identities of one op in order."""
-    operands = [pattern for _, before, _ in group for pattern in before.operands]
-    names = {pattern.op.name for pattern in operands if isinstance(pattern, Call)}
-    numbers = any(isinstance(pattern, Number) for pattern in operands)
+def _root(text: str) -> str:
+    """The name of the op at the root of a pattern."""
+    match ast.parse(text, mode="eval").body:
+        case ast.UnaryOp(op=operator) | ast.BinOp(op=operator):
+            return _OPERATORS[type(operator)]
+        case ast.Call(func=ast.Name(id=name)):
+            return name
+    raise ValueError(f"{text!r} replaces no op")
+
+
+def _rule(identities: Sequence[Identity]) -> NodeRule:
+    """One rule that tries the identities of one op in order. They are read when a program has the op."""
+
+    @cache
+    def read() -> tuple[list[tuple[Identity, Call, Pattern]], frozenset[str], bool]:
+        group = []
+        for identity in identities:
+            before, after = parse_pattern(identity.before), parse_pattern(identity.after)
+            if isinstance(before, Call) and after is not None:
+                group.append((identity, before, after))
+        operands = [pattern for _, before, _ in group for pattern in before.operands]
+        names = frozenset(pattern.op.name for pattern in operands if isinstance(pattern, Call))
+        return group, names, any(isinstance(pattern, Number) for pattern in operands)
 
     def rule(make: Maker, op: Any, args: tuple[Node, ...]) -> Node | None:
+        group, names, numbers = read()
         # Most nodes have no operand that any identity looks for.
         special = any(arg.op.name in names for arg in args) or len(set(args)) < len(args)
         if not special and not (numbers and any(splat(arg) is not None for arg in args)):
