@@ -101,7 +101,7 @@ def _eq(self: Any, other: Any) -> Any:
 
 
 def _hash(self: Any) -> int:
-    return hash(self._values(self))
+    return hash((type(self), self._values(self)))  # classes without fields differ
 
 
 def _repr(self: Any) -> str:

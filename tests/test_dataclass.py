@@ -83,7 +83,11 @@ def text(value):
         lambda P, N, I, C, E, O: text(E()) + text(C(5)),
         lambda P, N, I, C, E, O: P(1) == P(1, 2.0, [3]),
         lambda P, N, I, C, E, O: (P(1) == P(2), P(1) == N(1), P(1) == (1, 2.0), N(1) != N(1, name="q")),
-        lambda P, N, I, C, E, O: (hash(P(1)) == hash(P(1)), hash(P(1)) == hash((1, 2.0)), hash(E())),
+        lambda P, N, I, C, E, O: (
+            hash(P(1)) == hash(P(1, 2.0, [3])),
+            hash(P(1)) == hash(P(2)),
+            len({E(), E()}),
+        ),
         lambda P, N, I, C, E, O: (I(1) == I(1), len({I(1), I(1)})),
         lambda P, N, I, C, E, O: (O(1) == O(2), hash(O(1))),
         lambda P, N, I, C, E, O: (C() == C(0), C() == C(1)),

@@ -45,7 +45,7 @@ def _has_own_fields(cls: type) -> bool:
     return any(not str(annotation).startswith("ClassVar") for annotation in annotations.values())
 
 
-class AbstractTraced(abc.ABC):
+class AbstractTraced:
     """A stand-in for an array. `apply` on any of these records the op instead of running it."""
 
     __slots__ = ()
