@@ -35,6 +35,8 @@ def dataclass(cls: type | None = None, *, eq: bool = True, frozen: bool = False)
 
 def _made(cls: type, eq: bool, frozen: bool) -> type:
     own = vars(cls)
+    if not cls.__doc__:  # the standard library would write the signature of `object.__init__`, slowly
+        cls.__doc__ = f"{cls.__name__}({', '.join(own.get('__annotations__', ()))})"
     made: Any = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
     fields = dataclasses.fields(made)
     made._names = tuple(field.name for field in fields)
