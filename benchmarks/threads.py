@@ -2,7 +2,7 @@
 
     python -m benchmarks.threads [--threads 2] [--rounds 15]
 
-Each row: least time on one thread and on several, in turns; their ratio; for products, the share of the
+Each row: least time on one thread and on several, each right after a call of the same; their ratio; for products, the share of the
 measured peak of fused multiply-adds that one thread reaches. Differing bits end the program.
 """
 
@@ -36,10 +36,11 @@ def rows() -> dict[str, tuple[Callable[..., Any], list[np.ndarray], float]]:
 
 
 def least(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
-    """The least seconds of each call, which take turns."""
+    """The least seconds of each call, right after one of the same, as in a program that repeats it."""
     best = [float("inf")] * len(calls)
     for _ in range(rounds):
         for i, call in enumerate(calls):
+            call()
             start = time.perf_counter()
             call()
             best[i] = min(best[i], time.perf_counter() - start)
