@@ -56,14 +56,15 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     mask, out = kwargs.get("where", True), kwargs.get("out")
     rest = {name: value for name, value in kwargs.items() if name not in ("where", "out")}
     operands, out = (args, out) if out is not None else (args[: ufunc.nin], args[ufunc.nin :])
-    if ufunc.nout > 1 and out:
-        raise unsupported(f"{full_name(ufunc)} with out=")
     result = _call(ufunc, operands, rest)
-    if not out or out[0] is None:
-        if mask is not True:
-            raise unsupported(f"{full_name(ufunc)} with where= and no out=: the rest would be uninitialised")
-        return result
-    return write_out(ufunc, out[0], result, mask, rest.get("casting", "same_kind"))
+    if mask is not True and (not out or any(o is None for o in out)):
+        raise unsupported(f"{full_name(ufunc)} with where= and no out=: the rest would be uninitialised")
+    casting = rest.get("casting", "same_kind")
+    if ufunc.nout == 1:
+        return result if not out or out[0] is None else write_out(ufunc, out[0], result, mask, casting)
+    given = (*out, *(None,) * (ufunc.nout - len(out)))
+    pairs = tuple(zip(given, result, strict=True))
+    return tuple(r if o is None else write_out(ufunc, o, r, mask, casting) for o, r in pairs)
 
 
 def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:

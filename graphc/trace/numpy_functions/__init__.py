@@ -14,6 +14,7 @@ FAMILIES: Final = (
     "reductions",
     "shapes",
     "products",
+    "core_axes",
     "selection",
     "creation",
     "numbers",

@@ -12,7 +12,7 @@ from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import NO_VALUE
 from graphc.trace.numpy_functions.linalg import floating, named, square
 from graphc.trace.numpy_functions.selection import where
-from graphc.trace.tracer import record
+from graphc.trace.tracer import Tracer, record
 from graphc.trace.ufuncs import broadcast_to, cast, unsupported
 
 
@@ -115,6 +115,8 @@ def _inverse_of(s: Any, cutoff: Any) -> Any:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE) -> Any:
     """The pseudo-inverse; singular values below rcond times the largest count as zero."""
+    if rcond is not None and rtol is not NO_VALUE:
+        raise ValueError("`rtol` and `rcond` can't be both set.")
     matrix = floating(a)
     if rcond is None:
         wide = max(matrix.shape[-2:]) if rtol is None else 0
@@ -137,6 +139,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     kind = np.result_type(matrix.dtype, right.dtype)
     matrix, right = cast(matrix, kind), cast(right, kind)
     n, m = matrix.shape
+    if n == 0 or m == 0:
+        raise unsupported("numpy.linalg.lstsq of an empty matrix")
     vector = right.ndim == 1
     right = right[:, None] if vector else right
     limit = float(np.finfo(kind).eps) * max(n, m) if rcond is None else rcond
@@ -151,9 +155,14 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 @implements(np.linalg.matrix_rank)
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """How many singular values exceed the tolerance."""
+    if rtol is not None and tol is not None:
+        raise ValueError("`tol` and `rtol` can't be both set.")
     a = floating(A)
     if a.ndim < 2:
-        return cast(~np.all(a == 0), np.int64)
+        rank = cast(~np.all(a == 0), np.int64)
+        return Tracer(rank.owner, rank.node, int)  # NumPy returns a Python number for a vector
+    if 0 in a.shape[-2:]:
+        return np.zeros(a.shape[:-2], np.int64)
     s = svd(a, compute_uv=False, hermitian=hermitian)
     if tol is None:
         factor = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rtol is None else rtol

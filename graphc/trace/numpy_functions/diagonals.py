@@ -130,12 +130,13 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if values.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     count = values.shape[0] if N is None else N
+    kind = np.promote_types(values.dtype, int)
+    values = cast(values, kind)
     columns = [np.ones_like(values)]
     for _ in range(int(count) - 1):
         columns.append(columns[-1] * values)
     columns = columns[: int(count)]
-    kind = np.promote_types(values.dtype, int)
-    stacked = [cast(c, kind) for c in (columns if increasing else columns[::-1])]
+    stacked = columns if increasing else columns[::-1]
     return np.stack(stacked, axis=1) if stacked else np.zeros((values.shape[0], 0), kind)
 
 

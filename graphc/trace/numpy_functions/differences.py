@@ -117,7 +117,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     else:
         axes = tuple(one_axis(i, x.ndim) for i in (axis if isinstance(axis, tuple) else (axis,)))
     spacings = list(varargs) or [1.0]
-    spacings = spacings * len(axes) if len(spacings) == 1 else spacings
+    if len(spacings) == 1 and strong(spacings[0]).ndim == 0:
+        spacings = spacings * len(axes)
     if len(spacings) != len(axes):
         raise TypeError("invalid number of arguments")
     if edge_order not in (1, 2):
@@ -127,9 +128,15 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 
 def _gradient_along(x: Any, spacing: Any, axis: int, edge_order: int) -> Any:
+    if isinstance(x.shape[axis], int) and x.shape[axis] < edge_order + 1:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements "
+            "are required."
+        )
     h = strong(spacing)
     if h.ndim == 0:
         return _uniform(x, spacing, axis, edge_order)
+    h = cast(h, np.float64) if h.dtype.kind in "iu" else h
     if h.ndim != 1 or h.shape[0] != x.shape[axis]:
         raise ValueError("when 1d, distances must match the length of the corresponding dimension")
     steps = reshaped(diff(h), (-1 + h.shape[0], *(1,) * (x.ndim - axis - 1)))

@@ -12,12 +12,21 @@ from graphc.trace.aliasing import assign, check_writable, view
 from graphc.trace.context import user_line_with_text
 from graphc.trace.functions import implements
 from graphc.trace.index_parts import plan_index
-from graphc.trace.numpy_functions.arguments import coordinates, finish, one_axis, refuse, strong
+from graphc.trace.numpy_functions.arguments import coordinates, finish, one_axis, strong
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.numpy_functions.selection import where
 from graphc.trace.tracer import Tracer, as_tracer, record
-from graphc.trace.ufuncs import METHODS, broadcast_shapes, broadcast_to, cast
+from graphc.trace.ufuncs import (
+    METHODS,
+    broadcast_shapes,
+    broadcast_to,
+    cast,
+    dtype_error,
+    full_name,
+    loop_dtypes,
+    unsupported,
+)
 
 
 @implements(np.take)
@@ -69,9 +78,13 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     """Stores values at one position per line along an axis."""
     x = target_of(arr, "put_along_axis")
     if axis is None:
+        if strong(indices).ndim != 1:
+            raise ValueError("when axis=None, `indices` must have a single dimension.")
         put(x, indices, values)
         return
     _, positions = _along(x, strong(indices), one_axis(axis, x.ndim))
+    # An axis of length one that the indices stretch: all of them store in its one place, the last wins.
+    positions = tuple(p % n if n == 1 else p for p, n in zip(positions, x.shape, strict=True))
     updates = broadcast_to(cast(values, x.dtype), positions[0].shape)
     assign(x, record(ScatterSet(tuple(range(x.ndim))), x, updates, *positions).node)
 
@@ -116,6 +129,8 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     new, test = cast(vals, x.dtype), strong(mask)
     if test.size != x.size:
         raise ValueError("place: mask and data must be the same size")
+    if new.size == 0:
+        raise unsupported("numpy.place without values, an error in NumPy unless the mask is false everywhere")
     test = reshaped(test, (x.size,)) != 0
     number = np.maximum(np.cumsum(test) - 1, 0)
     x[...] = where(reshaped(test, x.shape), reshaped(_cycled(new, number), x.shape), x)
@@ -124,14 +139,19 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """Stores a value on the main diagonal."""
-    refuse("fill_diagonal", wrap=(wrap, False))
     x = target_of(a, "fill_diagonal")
     if x.ndim < 2:
         raise ValueError("array must be at least 2-d")
-    value = as_tracer(val)
+    if x.ndim > 2 and any(n != x.shape[0] for n in x.shape):
+        raise ValueError("All dimensions of input must be of equal length")
+    value, row, column = as_tracer(val), coordinates(x.shape, 0), coordinates(x.shape, 1)
+    number, on = row, row == column
+    if wrap and x.ndim == 2:  # every (columns + 1)th element: below a square the diagonal starts again
+        step = x.shape[1] + 1
+        place = row * x.shape[1] + column
+        number, on = place // step, place % step == 0
     if value.ndim:
-        value = _cycled(value, coordinates(x.shape, 0))
-    on = coordinates(x.shape, 0) == coordinates(x.shape, 1)
+        value = _cycled(value, number)
     for axis in range(2, x.ndim):
         on = on & (coordinates(x.shape, 0) == coordinates(x.shape, axis))
     x[...] = where(on, cast(value, x.dtype), x)
@@ -159,12 +179,26 @@ def target_of(a: Any, function: str) -> Any:
     return a
 
 
+def operand_of(ufunc: np.ufunc, x: Any, b: Any) -> Any:
+    """The second operand of `ufunc.at` in x's dtype; DTypeError where NumPy would round after every step."""
+    operands = (x, b if type(b) in (int, float) else as_tracer(b))
+    dtypes = loop_dtypes(ufunc, operands)
+    result = ufunc.resolve_dtypes((*dtypes, None))[-1]
+    if not np.can_cast(result, x.dtype, "same_kind"):
+        raise dtype_error(
+            f"{full_name(ufunc)}.at of {x.dtype} computes in {result} and rounds after every step, "
+            "which graphc does not",
+            "Convert the array first, or the values: values.astype(x.dtype).",
+        )
+    return cast(operands[1], np.bool_ if result == np.bool_ else x.dtype)
+
+
 def _add_at(a: Any, indices: Any, b: Any) -> None:
     """a[indices] += b, repeated indices adding up."""
     x = target_of(a, "add.at")
     plan = plan_index(x, indices)
     part = view(x, *plan.ops)
-    value = cast(b, x.dtype)
+    value = cast(operand_of(np.add, x, b), x.dtype)
     if not plan.arrays:
         assign(part, (part + broadcast_to(value, part.shape)).node)
         return

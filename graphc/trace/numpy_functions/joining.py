@@ -32,8 +32,13 @@ def concatenate(
     given = [as_tracer(a) for a in _sequence(arrays)]
     if not given:
         raise ValueError("need at least one array to concatenate")
-    kind = promoted(*(strong(a) for a in given)) if dtype is None else np.dtype(dtype)
-    parts = [cast(a, kind) for a in given]
+    if out is not None and dtype is not None:
+        raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both were provided.")
+    if out is not None:
+        kind = out.dtype
+    else:
+        kind = promoted(*(strong(a) for a in given)) if dtype is None else np.dtype(dtype)
+    parts = [_converted(a, kind, casting) for a in given]
     if axis is None:
         parts, axis = [reshape(p, (-1,)) for p in parts], 0
     if any(p.ndim == 0 for p in parts):
@@ -42,6 +47,14 @@ def concatenate(
     _check_shapes(parts, place)
     whole = strong(parts[0]).copy() if len(parts) == 1 else record(Concatenate(place), *parts)
     return finish(whole, out)
+
+
+def _converted(x: Any, kind: np.dtype, casting: Any) -> Any:
+    if not np.can_cast(strong(x).dtype, kind, casting):
+        raise TypeError(
+            f"Cannot cast array data from {strong(x).dtype!r} to {kind!r} according to the rule '{casting}'"
+        )
+    return cast(x, kind)
 
 
 def _check_shapes(parts: list[Any], axis: int) -> None:

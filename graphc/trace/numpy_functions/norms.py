@@ -38,7 +38,7 @@ def _vector(a: Any, order: Any, axis: Any, keepdims: bool) -> Any:
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     size = np.abs(a)
     if order == np.inf:
-        return np.max(size, axis=axis, keepdims=keepdims)
+        return np.max(size, axis=axis, keepdims=keepdims, initial=0)
     if order == -np.inf:
         return np.min(size, axis=axis, keepdims=keepdims)
     if order == 0:
@@ -54,6 +54,8 @@ def _matrix(a: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         raise ValueError("Duplicate axes given.")
     if order in (None, "fro", "f"):
         return np.sqrt(np.sum(np.square(a), axis=axes, keepdims=keepdims))
+    if order in (1, 2, np.inf, "nuc") and 0 in (a.shape[row], a.shape[column]):
+        return np.sum(a, axis=axes, keepdims=keepdims)  # the largest of no numbers counts as zero
     fold: dict[Any, Any] = {np.inf: (column, row, np.max), -np.inf: (column, row, np.min)}
     fold |= {1: (row, column, np.max), -1: (row, column, np.min)}
     if order in fold:
@@ -93,6 +95,8 @@ def cond(x: Any, p: Any = None) -> Any:
     a = floating(x)
     if p in (None, 2, -2):
         s = svdvals(a)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        # 0/0 of a matrix of zeros is infinite too; only NaN in the matrix gives NaN.
+        return np.where(np.isnan(ratio) & ~np.any(np.isnan(a), axis=(-2, -1)), np.inf, ratio)
     axes = (a.ndim - 2, a.ndim - 1)
     return _matrix(a, p, axes, False) * _matrix(inv(a), p, axes, False)

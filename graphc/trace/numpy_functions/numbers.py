@@ -146,19 +146,20 @@ def sinc(x: Any) -> Any:
 
 @implements(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
-    """Angles without jumps of more than half a period."""
+    """Angles without jumps of more than half a period; in integers where both are."""
     x = strong(p)
-    x = cast(x, np.float64) if x.dtype.kind in "iub" else x
-    d = np.diff(x, axis=axis)
-    limit = period / 2 if discont is None else max(discont, period / 2)
-    half = period / 2
+    kind = promoted(np.diff(x, axis=axis), period)
+    d = cast(np.diff(x, axis=axis), kind)
+    half = period // 2 if kind.kind in "iu" else period / 2
     turned = np.mod(d + half, period) - half
-    turned = np.where((turned == -half) & (d > 0), half, turned)
-    correction = np.where(np.abs(d) < limit, 0.0, turned - d)
+    if kind.kind == "f" or period % 2 == 0:
+        turned = np.where((turned == -half) & (d > 0), half, turned)
+    limit = period / 2 if discont is None else discont
+    correction = np.where(np.abs(d) < limit, np.zeros_like(d), turned - d)
     lead = (slice(None),) * (axis % x.ndim)
-    first = x[(*lead, slice(0, 1))]
-    rest = x[(*lead, slice(1, None))] + np.cumsum(correction, axis=axis)
-    return np.concatenate([first, rest], axis=axis)
+    x = cast(x, kind)
+    rest = x[(*lead, slice(1, None))] + cast(np.cumsum(correction, axis=axis), kind)
+    return np.concatenate([x[(*lead, slice(0, 1))], rest], axis=axis)
 
 
 @implements(np.apply_along_axis)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
+from graphc.ir.dims import SymbolicDim
 from graphc.ops.sort import ArgSort, SearchSorted, Sort
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import one_axis, refuse, strong
@@ -41,6 +43,7 @@ def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stab
 def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
     """The elements sorted completely: a valid partition, though not the one NumPy happens to return."""
     refuse("partition", order=(order, None))
+    _check_kth(a, kth, axis)
     return _along(Sort, a, axis)
 
 
@@ -48,7 +51,19 @@ def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order
 def argpartition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
     """Positions that sort completely: a valid partition, though not the one NumPy happens to return."""
     refuse("argpartition", order=(order, None))
+    _check_kth(a, kth, axis)
     return _along(ArgSort, a, axis)
+
+
+def _check_kth(a: Any, kth: Any, axis: Any) -> None:
+    """ValueError for a known place outside the axis. A traced one changes nothing: all are sorted."""
+    x = strong(a)
+    n = x.size if axis is None else x.shape[one_axis(axis, x.ndim)]
+    if isinstance(kth, Tracer) or isinstance(n, SymbolicDim):
+        return
+    for k in np.atleast_1d(kth):
+        if not -n <= operator.index(k) < n:
+            raise ValueError(f"kth(={k}) out of bounds ({n})")
 
 
 @implements(np.searchsorted)
@@ -66,16 +81,17 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 @implements(np.digitize)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """The number of the bin each value falls in; bins known while tracing may descend."""
+    """The number of the bin each value falls in; bins ascend or descend, which is not checked at run time."""
     side = "left" if right else "right"
     if isinstance(bins, Tracer):
-        return searchsorted(bins, x, side)
+        falling = bins.shape[0] - searchsorted(np.flip(bins), x, side)
+        return where(bins[-1] < bins[0], falling, searchsorted(bins, x, side))
     edges = np.asarray(bins)
     if np.all(edges[1:] >= edges[:-1]):
         return searchsorted(edges, x, side)
     if not np.all(edges[1:] <= edges[:-1]):
         raise ValueError("bins must be monotonically increasing or decreasing")
-    return len(edges) - searchsorted(edges[::-1].copy(), x, "right" if right else "left")
+    return len(edges) - searchsorted(edges[::-1].copy(), x, side)
 
 
 def _periodic(at: Any, knots: Any, values: Any, period: Any) -> tuple[Any, Any, Any]:

@@ -179,7 +179,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     x = strong(a)
     if axis is None:
         return reshaped(roll(reshaped(x, (x.size,)), shift, 0), x.shape)
-    shifts = shift if isinstance(shift, tuple | list) else (shift,)
+    shifts = tuple(shift) if isinstance(shift, tuple | list | np.ndarray) and np.ndim(shift) else (shift,)
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     if len(shifts) != len(axes):
         shifts, axes = (shifts * len(axes), axes) if len(shifts) == 1 else (shifts, axes * len(shifts))
@@ -192,6 +192,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 def _rolled(x: Any, shift: Any, axis: int) -> Any:
     n = x.shape[axis]
     lead = (slice(None),) * axis
+    if isinstance(shift, np.integer | np.bool_):  # an unsigned number has no negative
+        shift = int(shift)
     if isinstance(shift, Tracer):
         return np.take(x, (coordinates((n,), 0) - shift) % n, axis=axis)
     cut = shift if isinstance(n, SymbolicDim) else shift % n if n else 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
+from graphc.ir.dims import product
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import one_axis, strong
+from graphc.trace.numpy_functions.checked import checked
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.tracer import Tracer
@@ -48,29 +51,50 @@ def _fixed(arr: Any, function: str) -> tuple[int, ...]:
 
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
-    """Flat positions of positions along each axis; mode='raise' is not covered for traced positions."""
-    indices = [cast(i, np.int64) for i in multi_index]
-    modes = mode if isinstance(mode, tuple) else (mode,) * len(dims)
-    if order != "C" or "raise" in modes:
-        raise unsupported("numpy.ravel_multi_index with order='F' or mode='raise'; use mode='clip' or 'wrap'")
+    """Flat positions of positions along each axis; IndexError at run time outside, with mode='raise'."""
+    sizes = _sizes(dims, order)
+    indices = [strong(i) for i in multi_index]
+    modes = mode if isinstance(mode, tuple) else (mode,) * len(sizes)
+    if len(indices) != len(sizes):
+        raise ValueError(f"parameter multi_index must be a sequence of length {len(sizes)}")
+    if any(n == 0 for n in sizes) and any(i.size != 0 for i in indices):
+        raise ValueError("cannot unravel if shape has zero entries (is empty).")
     flat: Any = 0
-    for index, n, how in zip(indices, dims, modes, strict=True):
-        flat = flat * n + (index % n if how == "wrap" else np.clip(index, 0, n - 1))
+    for index, n, how in _in_order(list(zip(indices, sizes, modes, strict=True)), order):
+        flat = flat * n + _brought_inside(index, n, how)
     return flat
+
+
+def _brought_inside(index: Any, n: Any, mode: str) -> Any:
+    if mode == "raise":
+        return checked(index, n)
+    if mode not in ("wrap", "clip"):
+        raise ValueError("clipmode must be one of 'clip', 'raise', or 'wrap' (got " + repr(mode) + ")")
+    whole = cast(index, np.int64)
+    return whole % n if mode == "wrap" else np.clip(whole, 0, n - 1)
+
+
+def _sizes(shape: Any, order: str) -> tuple[Any, ...]:
+    if order not in ("C", "F"):
+        raise ValueError("only 'C' or 'F' order is permitted")
+    return tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+
+
+def _in_order(values: Any, order: str) -> Any:
+    """From the axis whose neighbours lie farthest apart to that where they are closest."""
+    return values if order == "C" else values[::-1]
 
 
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
-    """Positions along each axis of flat positions, which are not checked."""
-    if order != "C":
-        raise unsupported("numpy.unravel_index with order='F'")
-    rest = cast(indices, np.int64)
-    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    """Positions along each axis of flat positions; IndexError at run time for one outside."""
+    sizes = _sizes(shape, order)
+    rest = checked(indices, product(sizes))
     found = []
-    for n in reversed(sizes):
+    for n in reversed(_in_order(sizes, order)):
         found.append(rest % n)
         rest = rest // n
-    return tuple(reversed(found))
+    return tuple(_in_order(found[::-1], order))
 
 
 @implements(np.delete)
@@ -89,19 +113,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if isinstance(obj, Tracer):
         raise unsupported("numpy.insert at traced positions")
     x, place = _flattened(arr, axis)
-    n = _fixed(x, "insert")[place]
-    where = np.insert(np.arange(n), obj, n + np.arange(np.size(obj)) if np.ndim(obj) else n)
+    _fixed(x, "insert")
     new = cast(values, x.dtype)
-    if np.ndim(obj) == 0 and new.ndim == x.ndim and axis is not None:
-        count = new.shape[0] if place == 0 and x.ndim == 1 else new.shape[place]
-        where = np.insert(np.arange(n), [int(obj)] * count, n + np.arange(count))
-    elif np.ndim(obj) == 0 and x.ndim == 1 and new.ndim == 1:
-        where = np.insert(np.arange(n), [int(obj)] * new.shape[0], n + np.arange(new.shape[0]))
-    elif np.ndim(obj) == 0:
-        new = np.expand_dims(new, place) if new.ndim == x.ndim - 1 and new.ndim else new
-    count = len(where) - n
-    new = broadcast_to(new, (*x.shape[:place], count, *x.shape[place + 1 :]))
-    return np.take(np.concatenate([x, new], axis=place), where, axis=place)
+    # NumPy inserts numbers of elements, which say where each element of the result comes from.
+    old_places = np.arange(x.size).reshape(x.shape)
+    new_places = x.size + np.arange(new.size).reshape(new.shape)
+    both = np.concatenate([reshaped(x, (x.size,)), reshaped(new, (new.size,))])
+    return both[np.insert(old_places, obj, new_places, place)]
 
 
 def _flattened(arr: Any, axis: int | None) -> tuple[Any, int]:
@@ -119,6 +137,8 @@ def isin(
     kind: Any = None,
 ) -> Any:
     """Whether each element is among the others, by comparing all pairs."""
+    if kind not in (None, "sort", "table"):
+        raise ValueError(f"Invalid kind: '{kind}'. Please use None, 'sort' or 'table'.")
     x, others = strong(element), strong(test_elements)
     others = reshaped(others, (others.size,))
     found = np.any(np.expand_dims(x, -1) == others, axis=-1)
@@ -141,11 +161,15 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     """The elements repeated, in order, to fill another fixed shape."""
     x = strong(a)
-    shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (operator.index(new_shape),)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")
     count = int(np.prod(shape))
     flat = reshaped(x, (x.size,))
-    times = -(-count // max(1, _fixed(flat, "resize")[0]))
-    return reshaped(np.concatenate([flat] * times)[:count], shape)
+    size = _fixed(flat, "resize")[0]
+    if count == 0 or size == 0:
+        return np.zeros_like(x, shape=shape)
+    return reshaped(np.concatenate([flat] * -(-count // size))[:count], shape)
 
 
 @implements(np.fft.fftshift)

@@ -11,10 +11,10 @@ from graphc.ir.dims import Dim
 from graphc.ops.contract import Contract
 from graphc.ops.reduce import Any_, Sum
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import common, finish, one_axis, refuse, strong
+from graphc.trace.numpy_functions.arguments import common, finish, one_axis, strong
 from graphc.trace.numpy_functions.reductions import reduced, reshaped
 from graphc.trace.tracer import record
-from graphc.trace.ufuncs import COMPOSED, broadcast_shapes, composed
+from graphc.trace.ufuncs import broadcast_shapes
 
 Labels = tuple[int, ...]
 
@@ -43,10 +43,8 @@ def _text(shape: tuple[Dim, ...]) -> str:
     return f"({','.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-@composed(np.matmul)
-def matmul(x1: Any, x2: Any, /, out: Any = None, **keywords: Any) -> Any:
+def matmul(x1: Any, x2: Any) -> Any:
     """The matrix product over the last two axes, leading axes broadcast."""
-    refuse("matmul", **{name: (value, None) for name, value in keywords.items()})
     a, b = strong(x1), strong(x2)
     if not a.ndim or not b.ndim:
         raise ValueError(
@@ -66,7 +64,7 @@ def matmul(x1: Any, x2: Any, /, out: Any = None, **keywords: Any) -> Any:
     left += (row, k) if strong(x1).ndim > 1 else (k,)
     right += (k, column) if strong(x2).ndim > 1 else (k,)
     outer = (row,) * (strong(x1).ndim > 1) + (column,) * (strong(x2).ndim > 1)
-    return finish(contract(a, b, left, right, (*range(k), *outer)), out)
+    return contract(a, b, left, right, (*range(k), *outer))
 
 
 def _without_stretched(x: Any, batch: tuple[Dim, ...], core: int) -> tuple[Any, Labels]:
@@ -138,6 +136,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         listed = [s if isinstance(s, tuple | list) else (s,) for s in axes]
         of_a = tuple(one_axis(i, x.ndim) for i in listed[0])
         of_b = tuple(one_axis(j, y.ndim) for j in listed[1])
+    if len(set(of_a)) != len(of_a) or len(set(of_b)) != len(of_b):
+        raise ValueError("duplicate axes are not allowed in tensordot")
     if len(of_a) != len(of_b) or any(x.shape[i] != y.shape[j] for i, j in zip(of_a, of_b, strict=True)):
         raise ValueError("shape-mismatch for sum")
     return _over_axes("tensordot", x, y, of_a, of_b)
@@ -155,33 +155,19 @@ def linalg_matmul(x1: Any, x2: Any, /) -> Any:
     return matmul(x1, x2)
 
 
-def _vecdot(x1: Any, x2: Any, /, out: Any = None, axis: int = -1) -> Any:
-    """Σ x1 x2 along an axis."""
-    a, b = np.moveaxis(strong(x1), axis, -1), np.moveaxis(strong(x2), axis, -1)
-    return finish(matmul(a[..., None, :], b[..., :, None])[..., 0, 0], out)
+def vecdot(x1: Any, x2: Any) -> Any:
+    """Σ x1 x2 over the last axes."""
+    return matmul(strong(x1)[..., None, :], strong(x2)[..., :, None])[..., 0, 0]
 
 
-@implements(np.linalg.vecdot)
-def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """Σ over one axis of both."""
-    return _vecdot(x1, x2, axis=axis)
-
-
-def _matvec(x1: Any, x2: Any, /, out: Any = None) -> Any:
+def matvec(x1: Any, x2: Any) -> Any:
     """Matrix times vector over the last axes."""
-    return finish(matmul(strong(x1), strong(x2)[..., :, None])[..., 0], out)
+    return matmul(x1, strong(x2)[..., :, None])[..., 0]
 
 
-def _vecmat(x1: Any, x2: Any, /, out: Any = None) -> Any:
+def vecmat(x1: Any, x2: Any) -> Any:
     """Vector times matrix over the last axes."""
-    return finish(matmul(strong(x1)[..., None, :], strong(x2))[..., 0, :], out)
-
-
-COMPOSED[np.vecdot] = _vecdot
-# NumPy 2.2 and newer.
-for _name, _function in {"matvec": _matvec, "vecmat": _vecmat}.items():
-    if _name in np.__dict__:
-        COMPOSED[np.__dict__[_name]] = _function
+    return matmul(strong(x1)[..., None, :], x2)[..., 0, :]
 
 
 @implements(np.kron)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,21 @@ from graphc.trace.numpy_functions.arguments import all_axes, count_of, finish, r
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.selection import where as select
 from graphc.trace.tracer import Tracer, as_tracer
-from graphc.trace.ufuncs import cast, unsupported
+from graphc.trace.ufuncs import cast
 
-METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+# (α, β) of the place nq + α + q(1 - α - β) - 1 among n sorted values (Hyndman & Fan 1996).
+OFFSETS = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+WHOLE_PLACES: dict[str, Callable[[Any], Any]] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+METHODS = (
+    *("linear", "midpoint", *WHOLE_PLACES),
+    *("inverted_cdf", "averaged_inverted_cdf", "closest_observation", *OFFSETS),
+)
 
 
 def _sorted_lines(x: Any, axis: Any) -> Any:
@@ -31,12 +44,14 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
     x = strong(a)
     ignores_nan = ignores_nan and x.dtype.kind == "f"
     lines = _sorted_lines(x, axis)
-    kind = x.dtype if isinstance(q, int | float) and x.dtype.kind == "f" else np.float64
+    kind = x.dtype if type(q) in (int, float) and x.dtype.kind == "f" else np.float64
     levels = cast(q, kind) if isinstance(q, Tracer) else np.asarray(q, kind)
     if not isinstance(q, Tracer) and np.any((levels < 0) | (levels > 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     if method not in METHODS:
-        raise unsupported(f"numpy.quantile with method={method!r}")
+        raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
+    if levels.ndim > 2:
+        raise ValueError("q must be a scalar or 1d")
     last: Any = lines.shape[-1] - 1
     if ignores_nan:
         last = np.maximum(np.count_nonzero(~np.isnan(lines), axis=-1) - 1, 0)
@@ -44,7 +59,10 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
         # Known while tracing or not, places are numbers of the program then.
         levels, last = strong(levels), cast(as_tracer(last), levels.dtype)
     flat = levels.reshape(-1)
-    results = [_at_level(lines, flat[i] * last, method) for i in range(flat.shape[0])]
+    if flat.shape[0] == 0:
+        one = _quantile(x, 0.5, axis, method, keepdims, ignores_nan)
+        return np.zeros_like(one, shape=(*levels.shape, *one.shape))
+    results = [_at_level(lines, flat[i], last, method) for i in range(flat.shape[0])]
     if x.dtype.kind == "f" and not ignores_nan:
         missing = np.isnan(lines[..., -1])
         results = [select(missing, lines[..., -1], r) for r in results]
@@ -56,15 +74,12 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
     return np.reshape(stacked, (*levels.shape, *results[0].shape)) if levels.ndim > 1 else stacked
 
 
-def _at_level(lines: Any, place: Any, method: str) -> Any:
-    """The value at a fractional place of the sorted lines: one place for all, or one for each."""
-    if method == "nearest":
-        place = np.round(place)
-    low, high = (_index(end(place)) for end in (np.floor, np.ceil))
-    below, above = _read(lines, low), _read(lines, high)
-    if method not in ("linear", "midpoint"):
-        return above if method == "higher" else below
-    t = place.dtype.type(0.5) * (low != high) if method == "midpoint" else place - _like(low, place)
+def _at_level(lines: Any, level: Any, last: Any, method: str) -> Any:
+    """The value between the two of the sorted lines at a level: one level for all, or one for each."""
+    low, high, t = _between(level, last, method)
+    below, above = _read(lines, _index(low)), _read(lines, _index(high))
+    if t is None:
+        return below
     step = above - below if lines.dtype != np.bool_ else above ^ below
     first, second = below + step * t, above - step * (1 - t)
     if isinstance(t, Tracer):
@@ -72,14 +87,40 @@ def _at_level(lines: Any, place: Any, method: str) -> Any:
     return first if t < 0.5 else second
 
 
+def _between(level: Any, last: Any, method: str) -> tuple[Any, Any, Any]:
+    """The places on either side, and how far from the first to the second; None where the first is meant."""
+    if method in WHOLE_PLACES:
+        whole = WHOLE_PLACES[method](level * last)
+        return whole, whole, None
+    place = _place(level, last, method)
+    low = np.floor(place)
+    if method in ("inverted_cdf", "closest_observation"):
+        stay = (place == low) & ((low % 2 == 1) if method == "closest_observation" else True)
+        whole = np.clip(np.where(stay, low, low + 1), 0, last)
+        return whole, whole, None
+    half, one = place.dtype.type(0.5), place.dtype.type(1)
+    if method == "averaged_inverted_cdf":
+        t = np.where(place == low, half, one)
+        return np.clip(low, 0, last), np.clip(low + 1, 0, last), t
+    place = np.clip(place, 0, last)
+    low, high = np.floor(place), np.ceil(place)
+    return low, high, half * (low != high) if method == "midpoint" else place - low
+
+
+def _place(level: Any, last: Any, method: str) -> Any:
+    if method in ("linear", "midpoint"):
+        return level * last
+    if method in OFFSETS:
+        alpha, beta = OFFSETS[method]
+        return (last + 1) * level + (alpha + level * (1 - alpha - beta)) - 1
+    place = (last + 1) * level - 1
+    return place - 0.5 if method == "closest_observation" else place
+
+
 def _read(lines: Any, index: Any) -> Any:
     if isinstance(index, Tracer) and index.ndim:
         return np.take_along_axis(lines, index[..., None], -1)[..., 0]
     return lines[..., index]
-
-
-def _like(whole: Any, place: Any) -> Any:
-    return cast(whole, place.dtype) if isinstance(whole, Tracer) else whole
 
 
 def _index(place: Any) -> Any:
@@ -117,7 +158,8 @@ def _define(prefix: str, of: str) -> None:
         weights: Any = None,
     ) -> Any:
         refuse(f"{prefix}percentile", weights=(weights, None))
-        return quantile(a, np.true_divide(q, 100), axis, out, method=method, keepdims=keepdims)
+        level = q / 100 if type(q) in (int, float) else np.true_divide(q, 100)
+        return quantile(a, level, axis, out, method=method, keepdims=keepdims)
 
     def median(
         a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False

@@ -215,10 +215,11 @@ def _method(function: Any) -> Any:
     ) -> Any:
         if function in (sum_, prod):
             return function(array, axis, dtype, out, keepdims, initial, where)
-        refuse("ufunc.reduce", dtype=(dtype, None))
         if function in (all_, any_):
+            refuse("ufunc.reduce", dtype=(None if dtype in (bool, np.bool_, np.dtype(bool)) else dtype, None))
             refuse("ufunc.reduce", initial=(initial, NO_VALUE))
             return function(array, axis, out, keepdims, where=where)
+        array = array if dtype is None else cast(array, dtype)
         return function(array, axis, out, keepdims, initial, where)
 
     return reduce

@@ -11,6 +11,7 @@ from graphc.errors import ShapeError
 from graphc.ops.base import ALL_OPS
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import NO_VALUE, common, finish, refuse, strong
+from graphc.trace.numpy_functions.checked import checked
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
 
@@ -41,6 +42,7 @@ def clip(
 ) -> Any:
     """a limited to [a_min, a_max]."""
     refuse("clip", dtype=(dtype, None))
+    _check_bounds(a_min, a_max, min, max)
     low = min if a_min is NO_VALUE else a_min
     high = max if a_max is NO_VALUE else a_max
     result: Any = as_tracer(a)
@@ -49,6 +51,17 @@ def clip(
     if _limits(result, high, np.less):
         result = np.minimum(result, high)
     return finish(strong(result), out)
+
+
+def _check_bounds(a_min: Any, a_max: Any, low: Any, high: Any) -> None:
+    if (a_min is NO_VALUE) != (a_max is NO_VALUE):
+        raise TypeError(
+            f"clip() missing 1 required positional argument: '{'a_min' if a_min is NO_VALUE else 'a_max'}'"
+        )
+    if a_min is not NO_VALUE and not (low is NO_VALUE and high is NO_VALUE):
+        raise ValueError(
+            "Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden."
+        )
 
 
 def _limits(x: Tracer, bound: Any, relation: np.ufunc) -> bool:
@@ -78,15 +91,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 @implements(np.choose)
 def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise") -> Any:
-    """choices[a[i]][i]. mode='raise' cannot be checked here and is not covered for traced indices."""
+    """choices[a[i]][i]; with mode='raise', IndexError at run time for an index outside."""
     count = len(choices)
-    index = strong(a)
-    if mode == "wrap":
-        index = index % count
-    elif mode == "clip":
-        index = clip(index, 0, count - 1)
+    if mode == "raise":
+        index = checked(a, count)
+    elif mode in ("wrap", "clip"):
+        whole = cast(strong(a), np.int64)
+        index = whole % count if mode == "wrap" else clip(whole, 0, count - 1)
     else:
-        raise unsupported("numpy.choose with mode='raise'; use mode='clip' or 'wrap'")
+        raise ValueError(f"clipmode must be one of 'clip', 'raise', or 'wrap' (got {mode!r})")
     *others, result = common(*choices)
     for number, choice in reversed(list(enumerate(others))):
         result = where(index == number, choice, result)
@@ -134,14 +147,18 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
     """|a - b| ≤ atol + rtol |b|; equal infinities are close."""
-    x, y = strong(a), as_tracer(b)
-    if y.dtype.kind != "f":
-        y = cast(y, np.result_type(y.dtype, 1.0))
-    near = (np.abs(x - y) <= atol + rtol * np.abs(y)) & np.isfinite(y)
+    x, y = _number_or_array(a), _number_or_array(b)
+    y = cast(y, np.result_type(y.dtype, 1.0)) if isinstance(y, Tracer) else float(y)
+    near = (np.abs(x - y) <= atol + rtol * abs(y)) & np.isfinite(y)
     result = near | (x == y)
     if equal_nan:
-        result = result | (np.isnan(cast(x, np.result_type(x.dtype, 1.0))) & np.isnan(y))
+        result = result | (np.isnan(x) & np.isnan(y))
     return result
+
+
+def _number_or_array(x: Any) -> Any:
+    """Python's numbers as they are, so that they adapt to the other side; anything else as an array."""
+    return x if type(x) in (int, float) else strong(x)
 
 
 @implements(np.allclose)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,15 @@ from graphc.ops.view import BroadcastTo, Reshape, Transpose
 from graphc.trace.aliasing import copy, reshape_is_view, view
 from graphc.trace.context import user_line_with_text
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import all_axes, one_axis, refuse, strong
-from graphc.trace.ufuncs import broadcast_shapes
+from graphc.trace.numpy_functions.arguments import all_axes, one_axis, strong
+from graphc.trace.ufuncs import broadcast_shapes, unsupported
 
 
 def resolved(x: Any, shape: Any) -> tuple[Dim, ...]:
     """The sizes of a shape argument, -1 worked out; ValueError as NumPy where it does not fit."""
     listed = shape if isinstance(shape, tuple | list) else (shape,)
+    if any(isinstance(n, bool) for n in listed):
+        raise TypeError("an integer is required")
     dims: list[Dim] = [n if isinstance(n, SymbolicDim) else operator.index(n) for n in listed]
     open_axes = [axis for axis, n in enumerate(dims) if n == -1]
     if len(open_axes) > 1:
@@ -71,11 +73,18 @@ def reshape_to(x: Any, shape: tuple[Dim, ...]) -> Any:
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
     """The same elements in another shape."""
     x = strong(a)
+    order = order.upper()
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
     if order == "F":
+        if copy is False:
+            raise unsupported("numpy.reshape with order='F' and copy=False")
         dims = resolved(x, shape)
         return transpose(reshape_to(transpose(x), dims[::-1]))
-    refuse("reshape", order=(order, "C" if order not in ("A", "K") else order))
-    result = reshape_to(x, resolved(x, shape))
+    dims = resolved(x, shape)
+    if copy is False and not reshape_is_view(x, dims):
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    result = reshape_to(x, dims)
     return result.copy() if copy else result
 
 
@@ -122,8 +131,9 @@ def swapaxes(a: Any, axis1: Any, axis2: Any) -> Any:
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to other places, the rest in order."""
     x = strong(a)
-    listed = [s if isinstance(s, tuple | list) else (s,) for s in (source, destination)]
-    origins, places = ([one_axis(axis, x.ndim) for axis in axes] for axes in listed)
+    origins, places = (
+        _distinct(axes, x.ndim, name) for axes, name in ((source, "source"), (destination, "destination"))
+    )
     if len(origins) != len(places):
         raise ValueError("`source` and `destination` arguments must have the same number of elements")
     order = [axis for axis in range(x.ndim) if axis not in origins]
@@ -132,12 +142,24 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     return view(x, Transpose(tuple(order)))
 
 
+def _distinct(axes: Any, ndim: int, name: str) -> list[int]:
+    listed = list(axes) if isinstance(axes, Iterable) else [axes]
+    places = [one_axis(axis, ndim) for axis in listed]
+    if len(set(places)) != len(places):
+        raise ValueError(f"repeated axis in `{name}` argument")
+    return places
+
+
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """One axis moved before another."""
     x = strong(a)
     origin = one_axis(axis, x.ndim)
     place = start + x.ndim if start < 0 else start
+    if not 0 <= place <= x.ndim:
+        raise np.exceptions.AxisError(
+            f"'start' arg requires {-x.ndim} <= start < {x.ndim + 1}, but {place} was passed in"
+        )
     return moveaxis(x, origin, place - 1 if origin < place else place)
 
 

@@ -13,6 +13,7 @@ from graphc.trace.numpy_functions.arguments import (
     all_axes,
     count_of,
     finish,
+    one_axis,
     promoted,
     strong,
 )
@@ -128,8 +129,10 @@ def average(
             if axis is None:
                 raise TypeError("Axis must be specified when shapes of a and weights differ.")
             axes = all_axes(axis, x.ndim)
-            if w.shape != tuple(x.shape[i] for i in axes):
+            given = [one_axis(i, x.ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,))]
+            if w.shape != tuple(x.shape[i] for i in given):
                 raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+            w = np.transpose(w, np.argsort(given))
             w = reshaped(w, tuple(n if i in axes else 1 for i, n in enumerate(x.shape)))
             w = broadcast_to(w, x.shape)
         total = sum_(w, axis, kind, keepdims=keepdims)
@@ -154,13 +157,16 @@ def cov(
 ) -> Any:
     """The covariance matrix of variables in rows; observations may be repeated and weighted."""
     kind = np.dtype(dtype) if dtype is not None else np.float64
-    x = _variables(cast(m, kind), rowvar)
+    x = _variables(cast(m, kind), not rowvar and strong(m).ndim != 1)
     if y is not None:
-        x = np.concatenate([x, _variables(cast(y, kind), rowvar)], axis=0)
+        other = cast(y, kind)
+        turn = not rowvar and other.ndim == 2 and other.shape[0] != 1
+        x = np.concatenate([x, _variables(other, turn)], axis=0)
     free: Any = (0 if bias else 1) if ddof is None else ddof
     if fweights is None and aweights is None:
         centred = x - mean(x, 1, keepdims=True)
-        return np.squeeze(centred @ centred.T / (x.shape[1] - free))
+        count = x.shape[1] - free
+        return np.squeeze(centred @ centred.T / (max(count, 0.0) if isinstance(count, int) else count))
     weights = _weights(fweights, aweights, x.shape[1], kind)
     total = sum_(weights)
     if aweights is not None:
@@ -186,12 +192,11 @@ def _weights(repeats: Any, weights: Any, count: Any, kind: Any) -> Any:
     return result
 
 
-def _variables(x: Any, rowvar: bool) -> Any:
+def _variables(x: Any, turn: bool) -> Any:
     if x.ndim > 2:
         raise ValueError("m has more than 2 dimensions")
-    if x.ndim == 2:
-        return x if rowvar or x.shape[0] == 1 else x.T
-    return x.reshape(1, -1)
+    rows = x if x.ndim == 2 else x.reshape(1, x.size)
+    return rows.T if turn else rows
 
 
 @implements(np.corrcoef)

@@ -20,8 +20,10 @@ from graphc.trace.numpy_functions.arguments import (
     refuse,
     strong,
 )
-from graphc.trace.numpy_functions.gathering import target_of
+from graphc.trace.numpy_functions.checked import checked
+from graphc.trace.numpy_functions.gathering import operand_of, target_of
 from graphc.trace.numpy_functions.reductions import reshaped
+from graphc.trace.numpy_functions.selection import where
 from graphc.trace.tracer import Tracer, record
 from graphc.trace.ufuncs import METHODS, broadcast_to, cast, full_name, unsupported
 
@@ -29,6 +31,10 @@ from graphc.trace.ufuncs import METHODS, broadcast_to, cast, full_name, unsuppor
 ASSOCIATIVE: tuple[np.ufunc, ...] = (
     *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.logical_xor),
     *(np.fmax, np.fmin, np.gcd, np.lcm, np.hypot, np.logaddexp, np.logaddexp2),
+)
+COMBINED_AT: tuple[np.ufunc, ...] = (
+    *(np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logical_and, np.logical_or, np.logical_xor),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor),
 )
 ALSO_ACCUMULATED: tuple[np.ufunc, ...] = (*ASSOCIATIVE, np.logical_and, np.logical_or)
 
@@ -45,8 +51,8 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
         initial: Any = NO_VALUE, where: Any = True,
     ) -> Any:  # fmt: skip
         name = f"{ufunc.__name__}.reduce"
-        refuse(name, dtype=(dtype, None), initial=(initial, NO_VALUE), where=(where, True))
-        x = strong(array)
+        refuse(name, initial=(initial, NO_VALUE), where=(where, True))
+        x = strong(array) if dtype is None else cast(array, dtype)
         axes = all_axes(axis, x.ndim)
         kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
         for place in axes:
@@ -64,7 +70,7 @@ def _folded(ufunc: np.ufunc, x: Any, axis: int) -> Any:
         if ufunc.identity is None:
             raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
         shape = tuple(1 if a == axis else m for a, m in enumerate(x.shape))
-        return broadcast_to(np.asarray(ufunc.identity, ufunc.reduce(np.zeros(1, x.dtype)).dtype), shape)
+        return broadcast_to(ufunc.reduce(np.zeros(0, x.dtype)), shape)
     lead = (slice(None),) * axis
     x = cast(x, ufunc.reduce(np.zeros(1, x.dtype)).dtype)
     while n > 1:
@@ -77,8 +83,7 @@ def _folded(ufunc: np.ufunc, x: Any, axis: int) -> Any:
 def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
     def accumulate(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
         """Doubling distances (Hillis & Steele 1986): after k steps each place holds the last 2ᵏ."""
-        refuse(f"{ufunc.__name__}.accumulate", dtype=(dtype, None))
-        x = strong(array)
+        x = strong(array) if dtype is None else cast(array, dtype)
         place = one_axis(axis, x.ndim)
         n = _fixed(x.shape[place], ufunc, "accumulate")
         x = cast(x, ufunc.accumulate(np.zeros(1, x.dtype)).dtype)
@@ -112,49 +117,62 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
         starts = [int(i) for i in indices]
         if any(not 0 <= i < n for i in starts):
             raise IndexError(f"index out-of-bounds in {ufunc.__name__}.reduceat [0, {n})")
-        ends = [*starts[1:], n]
+        ends = [*starts[1:], n] if starts else []
         options = {} if dtype is None else {"dtype": dtype}
         lead = (slice(None),) * place
         parts = [
             ufunc.reduce(x[(*lead, slice(i, max(j, i + 1)))], axis=place, **options)
             for i, j in zip(starts, ends, strict=True)
         ]
+        if not parts:
+            shape = (*x.shape[:place], 0, *x.shape[place + 1 :])
+            return finish(np.zeros(shape, ufunc.reduce(np.zeros(1, x.dtype), **options).dtype), out)
         return finish(np.stack(parts, axis=place), out)
 
     return reduceat
 
 
-def _extremum_at(ufunc: np.ufunc, extremum: Any) -> Callable[[Any, Any, Any], None]:
+def _combined_at(ufunc: np.ufunc) -> Callable[[Any, Any, Any], None]:
     def at(a: Any, indices: Any, b: Any) -> None:
-        """a[i] = max(a[i], b) for every index, by comparing all indices with all places of the axis."""
+        """a[i] = a[i] ∘ b for every index, by comparing all indices with all places of the axis."""
         x = target_of(a, f"{ufunc.__name__}.at")
         plan = plan_index(x, indices)
         part = view(x, *plan.ops)
         if not plan.arrays:
-            assign(part, cast(ufunc(part, b), x.dtype).node)
+            assign(part, cast(ufunc(part, operand_of(ufunc, x, b)), x.dtype).node)
             return
         if len(plan.axes) > 1 or plan.axes[0] != 0:
             raise unsupported(f"{full_name(ufunc)}.at with indices of other axes than the first")
         (index,) = plan.arrays
-        rest: Sequence[Any] = part.shape[1:]
-        # The old values take part: they change nothing, and reading them checks the indices.
-        values = ufunc(broadcast_to(cast(b, x.dtype), (*index.shape, *rest)), part[index])
-        values = reshaped(values, (index.size, 1, *rest))
-        here = reshaped(index, (index.size, 1)) == coordinates((index.size, part.shape[0]), 1)
-        here = reshaped(here, (index.size, part.shape[0], *(1 for _ in rest)))
-        best = extremum(np.where(here, values, part), axis=0, initial=_worst(ufunc, x.dtype))
-        assign(part, ufunc(part, best).node)
+        index = checked(index, part.shape[0])
+        assign(part, cast(_folded_in(ufunc, part, index, operand_of(ufunc, x, b)), x.dtype).node)
 
     return at
 
 
-def _worst(ufunc: np.ufunc, dtype: np.dtype) -> Any:
-    """What no element is worse than: the result of no indices at all is then replaced by the array."""
+def _folded_in(ufunc: np.ufunc, part: Any, index: Any, b: Any) -> Any:
+    """part[j] ∘ all b[i] with index[i] = j; elsewhere part."""
+    rest: Sequence[Any] = part.shape[1:]
+    values = reshaped(broadcast_to(b, (*index.shape, *rest)), (index.size, 1, *rest))
+    here = reshaped(index, (index.size, 1)) == coordinates((index.size, part.shape[0]), 1)
+    here = reshaped(here, (index.size, part.shape[0], *(1 for _ in rest)))
+    spread = where(here, values, np.asarray(_neutral(ufunc, b.dtype), b.dtype)[()])
+    folded = ufunc.reduce(spread, axis=0, dtype=b.dtype)
+    return where(np.any(here, axis=0), ufunc(part, folded), part)
+
+
+def _neutral(ufunc: np.ufunc, dtype: np.dtype) -> Any:
+    """What changes nothing: n ∘ x = x."""
+    if ufunc not in (np.maximum, np.minimum, np.fmax, np.fmin):
+        return ufunc.reduce(np.zeros(0, dtype))
+    if dtype.kind == "f" and ufunc in (np.fmax, np.fmin):
+        return np.nan
+    greatest = ufunc in (np.minimum, np.fmin)
     if dtype.kind == "f":
-        return -np.inf if ufunc is np.maximum else np.inf
+        return np.inf if greatest else -np.inf
     if dtype == np.bool_:
-        return ufunc is not np.maximum
-    return np.iinfo(dtype).min if ufunc is np.maximum else np.iinfo(dtype).max
+        return greatest
+    return np.iinfo(dtype).max if greatest else np.iinfo(dtype).min
 
 
 METHODS |= {(ufunc, "reduce"): _reduce(ufunc) for ufunc in ASSOCIATIVE}
@@ -162,7 +180,6 @@ METHODS |= {(ufunc, "accumulate"): _accumulate(ufunc) for ufunc in ALSO_ACCUMULA
 METHODS |= {
     (np.maximum, "accumulate"): _running(CumMax),
     (np.minimum, "accumulate"): _running(CumMin),
-    (np.maximum, "at"): _extremum_at(np.maximum, np.max),
-    (np.minimum, "at"): _extremum_at(np.minimum, np.min),
 }
+METHODS |= {(ufunc, "at"): _combined_at(ufunc) for ufunc in COMBINED_AT}
 METHODS |= {(ufunc, "reduceat"): _reduceat(ufunc) for ufunc, method in list(METHODS) if method == "reduce"}
