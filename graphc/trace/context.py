@@ -25,6 +25,7 @@ from graphc.ops.leaf import Input
 _PACKAGE = str(Path(__file__).parents[1])
 _NUMPY = str(Path(np.__file__).parent)
 _SCIPY = str(Path(np.__file__).parents[1] / "scipy")
+LIBRARIES = (_PACKAGE, _NUMPY, _SCIPY, "<__array_function__")
 _local = threading.local()
 
 
@@ -118,9 +119,7 @@ def leaked(source: str | None) -> LeakedTracerError:
 def user_frame() -> FrameType | None:
     """The innermost frame outside graphc, NumPy and SciPy."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(
-        (_PACKAGE, _NUMPY, _SCIPY, "<__array_function__")
-    ):
+    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame = frame.f_back
     return frame
 

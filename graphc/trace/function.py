@@ -14,7 +14,8 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
-from graphc.trace.context import current, tracing
+from graphc.trace.context import LIBRARIES, current, tracing
+from graphc.trace.scipy_switch import open_scipy
 from graphc.trace.tracer import Tracer, Weak, lift
 
 _PACKAGE = str(Path(__file__).parents[1])
@@ -48,6 +49,7 @@ def trace(
     function: Callable[..., Sequence[Any]], arguments: Sequence[Abstract], names: Sequence[str] = ()
 ) -> Traced:
     """Records `function`, which takes one value per argument and returns a flat sequence of values."""
+    open_scipy()
     with tracing() as context:
         stand_ins = [
             Tracer(context, context.new_input(a.type), a.weak, None if a.owned else ARGUMENT)
@@ -91,6 +93,14 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
             )
         ) from None
     except TypeError as error:
+        if str(error).startswith("Multiple namespaces for array inputs"):
+            raise UnsupportedError(
+                located(
+                    "a function of SciPy given a traced and a concrete array",
+                    _line_of(error.__traceback__),
+                    "Make the concrete one traced as well: np.asarray(array, like=x).",
+                )
+            ) from None
         if not str(error).startswith("loop of ufunc does not support argument"):
             raise
         raise UnsupportedError(
@@ -110,14 +120,15 @@ def _in_package(traceback: TracebackType | None) -> bool:
 
 
 def _line_of(traceback: TracebackType | None) -> str | None:
-    """The innermost line of the traceback, where NumPy's C code was called."""
-    while traceback is not None and traceback.tb_next is not None:
+    """The innermost line of the traceback that is not in a library: where the user called it."""
+    line = None
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        if not name.startswith(LIBRARIES):
+            text = linecache.getline(name, traceback.tb_lineno).strip()
+            line = f"{Path(name).name}:{traceback.tb_lineno}, {text}"
         traceback = traceback.tb_next
-    if traceback is None:
-        return None
-    name = traceback.tb_frame.f_code.co_filename
-    text = linecache.getline(name, traceback.tb_lineno).strip()
-    return f"{Path(name).name}:{traceback.tb_lineno}, {text}"
+    return line
 
 
 def _weak(value: Any) -> Weak:

@@ -69,6 +69,11 @@ class ArrayMethods:
         return np.imag(self)
 
     @property
+    def device(self) -> str:
+        """Where NumPy's arrays are."""
+        return "cpu"
+
+    @property
     def flat(self) -> Any:
         """The elements in C order: iterable, readable and writable by position."""
         from graphc.trace.aliasing import view

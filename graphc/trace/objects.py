@@ -16,6 +16,7 @@ from graphc.ir.graph import Node
 from graphc.ops.view import Concatenate, Reshape
 from graphc.trace.aliasing import Element
 from graphc.trace.context import scipy_function, user_line_with_text
+from graphc.trace.scipy_switch import scipy_is_open
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
 
@@ -35,8 +36,9 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             located(
                 f"scipy's {caller} converts its arguments to concrete arrays, so it cannot be traced",
                 user_line_with_text(),
-                "Set SCIPY_ARRAY_API=1 in the environment before SciPy is imported, use graphc.nn.functional "
-                "(softmax, log_softmax, logsumexp), a ufunc of scipy.special, or NumPy functions.",
+                "Use a ufunc of scipy.special, graphc.nn.functional, or NumPy functions."
+                if scipy_is_open()
+                else "Import SciPy before the function is traced, not inside it.",
             )
         )
     if dtype is not None and np.dtype(dtype) != object:

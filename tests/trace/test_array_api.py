@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import special
+from scipy._lib import _array_api_override
 
 import graphc
 from graphc.nn.functional import logsumexp
@@ -41,8 +43,9 @@ print("traced")
 """
 
 
-def test_scipy_functions_for_the_standard_are_traced_when_scipy_asks_for_namespaces() -> None:
-    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_scipy_functions_for_the_standard_are_traced(switch: str) -> None:
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1" if switch == "1" else ""}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCIPY],
         env=environment,
@@ -51,6 +54,73 @@ def test_scipy_functions_for_the_standard_are_traced_when_scipy_asks_for_namespa
         check=False,
     )
     assert done.stdout == "traced\n", done.stderr
+
+
+def test_scipy_is_as_it_was_for_everything_that_is_not_traced() -> None:
+    masked: Any = np.ma.masked_array([1.0, 2.0], [False, True])
+    before = special.softmax(masked)
+    seen = []
+
+    def function(x: Any) -> Any:
+        seen.append(special.softmax(masked))  # refused where namespaces are asked for
+        return special.softmax(x)
+
+    result = graphc.compile(function)(X)
+    np.testing.assert_allclose(result, special.softmax(X), rtol=1e-13)
+    seen.append(special.softmax(masked))
+    assert all(type(s) is type(before) and np.array_equal(s, before) for s in seen)
+    assert not _array_api_override.SCIPY_ARRAY_API and _array_api_override.SCIPY_ARRAY_API == False  # noqa: E712
+    assert str(_array_api_override.SCIPY_ARRAY_API) == "False"
+
+
+def test_threads_that_do_not_trace_see_scipy_as_it_was() -> None:
+    masked: Any = np.ma.masked_array([1.0, 2.0], [False, True])
+    started, done = threading.Event(), threading.Event()
+    refused: list[Exception] = []
+
+    def other() -> None:
+        started.wait()
+        try:
+            special.softmax(masked)
+        except Exception as error:
+            refused.append(error)
+        done.set()
+
+    def function(x: Any) -> Any:
+        started.set()
+        done.wait()
+        return special.log_softmax(x, axis=1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    result = graphc.compile(function)(X)
+    thread.join()
+    assert not refused
+    np.testing.assert_allclose(result, special.log_softmax(X, axis=1), rtol=1e-13)
+
+
+def test_scipy_imported_inside_the_traced_function_is_traced_from_the_second_time_on() -> None:
+    program = """
+import numpy as np
+import graphc
+
+def f(x):
+    import scipy.special
+    return scipy.special.softmax(x)
+
+try:
+    graphc.compile(f)(np.ones(2))
+except graphc.UnsupportedError as error:
+    print(str(error).splitlines()[-1].strip())
+print(graphc.compile(f)(np.ones(2)))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "SCIPY_ARRAY_API"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "Import SciPy before the function is traced, not inside it.\n[0.5 0.5]\n", (
+        done.stderr
+    )
 
 
 def _standardised(x: Any) -> Any:

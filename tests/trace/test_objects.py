@@ -133,32 +133,42 @@ def test_filling_a_concrete_array_is_refused() -> None:
 
 def test_scipy_functions_that_convert_are_refused_at_the_users_line() -> None:
     def f(x):
-        return scipy.special.softmax(x)
+        return scipy.special.polygamma(1, x)
 
     assert message(f, "f64[3]") == (
-        "scipy's softmax converts its arguments to concrete arrays, so it cannot be traced\n"
-        f"  at {line(f)}, return scipy.special.softmax(x)\n"
-        "  Set SCIPY_ARRAY_API=1 in the environment before SciPy is imported, use graphc.nn.functional "
-        "(softmax, log_softmax, logsumexp), a ufunc of scipy.special, or NumPy functions."
+        "scipy's polygamma converts its arguments to concrete arrays, so it cannot be traced\n"
+        f"  at {line(f)}, return scipy.special.polygamma(1, x)\n"
+        "  Use a ufunc of scipy.special, graphc.nn.functional, or NumPy functions."
+    )
+
+
+def test_scipy_functions_of_traced_and_concrete_arrays_say_how_to_mix_them() -> None:
+    def f(x):
+        return scipy.special.logsumexp(x, b=np.ones(3))
+
+    assert message(f, "f64[3]") == (
+        "a function of SciPy given a traced and a concrete array\n"
+        f"  at {line(f)}, return scipy.special.logsumexp(x, b=np.ones(3))\n"
+        "  Make the concrete one traced as well: np.asarray(array, like=x)."
     )
 
 
 def test_uncovered_functions_are_named() -> None:
     def f(x):
-        return np.packbits(x)
+        return np.busday_offset(x, 1)
 
     assert message(f, "f64[3]") == (
-        "graphc cannot trace numpy.packbits\n"
-        f"  at {line(f)}, return np.packbits(x)\n"
+        "graphc cannot trace numpy.busday_offset\n"
+        f"  at {line(f)}, return np.busday_offset(x, 1)\n"
         "  See the list of covered functions in docs/coverage.md, or write it with covered ones."
     )
 
 
 def test_uncovered_keyword_values_are_named() -> None:
     def f(x):
-        return np.quantile(x, 0.5, method="hazen")
+        return np.linalg.qr(x, mode="raw")
 
-    assert message(f, "f64[3]").startswith("graphc cannot trace numpy.quantile with method='hazen'\n")
+    assert message(f, "f64[3, 3]").startswith("graphc cannot trace numpy.linalg.qr with mode='raw'\n")
 
 
 def test_functions_whose_shape_depends_on_the_data_name_a_remedy() -> None:

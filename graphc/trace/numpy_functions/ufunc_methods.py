@@ -144,6 +144,8 @@ def _combined_at(ufunc: np.ufunc) -> Callable[[Any, Any, Any], None]:
         if len(plan.axes) > 1 or plan.axes[0] != 0:
             raise unsupported(f"{full_name(ufunc)}.at with indices of other axes than the first")
         (index,) = plan.arrays
+        if index.size == 0:
+            return
         index = checked(index, part.shape[0])
         assign(part, cast(_folded_in(ufunc, part, index, operand_of(ufunc, x, b)), x.dtype).node)
 
