@@ -59,6 +59,8 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
     if isinstance(value, Tracer) and _is_the_part(value, x, plan):
         return
     new: Any = cast(value, x.dtype)
+    if plan.scalar and new.ndim:
+        raise ValueError("setting an array element with a sequence.")
     if not plan.arrays:
         assign(part, _fitted(new, part.shape).node)
         return

@@ -131,6 +131,12 @@ class ArrayMethods:
         """np.dot(self, b)."""
         return np.dot(self, b, out)
 
+    def choose(self, *choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+        """Of several arrays, or of one sequence of them, the one each element says."""
+        listed: Any = choices[0] if len(choices) == 1 else choices
+        whole: Any = self
+        return np.choose(whole, listed, out, mode)
+
     def conj(self) -> Any:
         """The same values: graphc computes with real numbers."""
         return np.positive(self)
@@ -187,7 +193,7 @@ class ArrayMethods:
     ravel, squeeze, swapaxes = _through(np.ravel), _through(np.squeeze), _through(np.swapaxes)
     round, repeat, take = _through(np.round), _through(np.repeat), _through(np.take)
     diagonal, trace, argsort = _through(np.diagonal), _through(np.trace), _through(np.argsort)
-    nonzero, compress, choose = _through(np.nonzero), _through(np.compress), _through(np.choose)
+    nonzero, compress = _through(np.nonzero), _through(np.compress)
     searchsorted, argpartition = _through(np.searchsorted), _through(np.argpartition)
 
     __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)

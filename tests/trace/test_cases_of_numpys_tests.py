@@ -36,6 +36,12 @@ def put_along(x: Any, indices: Any, axis: int) -> Any:
     return y
 
 
+def put_mask(x: Any, mask: Any, values: Any) -> Any:
+    y = x.copy()
+    np.putmask(y, mask, values)
+    return y
+
+
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "roll by an unsigned number": (lambda x: np.roll(x, np.uint16(2)), (np.arange(4),)),
     "vander of small integers": (np.vander, (np.array([120, 11, 3], np.int8),)),
@@ -122,6 +128,72 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "unwrap with an odd period": (lambda x: np.unwrap(x, period=5), (np.array([0, 3, 6, 2, 9]),)),
     "quantile at a strong level": (lambda x: np.quantile(x, np.float64(0.3)), (A.astype(np.float32),)),
     "percentile at a weak level": (lambda x: np.percentile(x, 30), (A.astype(np.float32),)),
+    "median of infinities": (
+        lambda x: (np.nanmedian(x, axis=0), np.median(x, axis=0)),
+        (np.array([[np.inf, 1.0, -np.inf], [np.nan, 2.0, -np.inf]]),),
+    ),
+    "median of integers and booleans": (lambda x: (np.median(x, axis=1), np.median(x > 0)), (I,)),
+    "median of nothing": (
+        lambda x: (np.median(x), np.median(x, axis=0), np.nanmedian(x, axis=0, keepdims=True)),
+        (np.zeros((0, 3)),),
+    ),
+    "nanquantile of nothing": (lambda x: np.nanquantile(x, [0.1, 0.4], axis=0), (np.zeros((0, 3)),)),
+    "choose given the choices one by one": (lambda i: i.choose(i, 2 * i, 3 * i), (I,)),
+    "putmask with a flat mask": (
+        lambda x, m: put_mask(x, m, [7.0, 8.0]),
+        (A, (A > 0).reshape(4, 3)),
+    ),
+    "pad by statistics": (
+        lambda x: [
+            np.pad(x, ((2, 3), (1, 0)), mode=m, stat_length=n)
+            for m in ("maximum", "minimum", "mean", "median")
+            for n in (None, 1, ((1, 3), (2, 9)))
+        ],
+        (A,),
+    ),
+    "pad integers by statistics": (
+        lambda x: [np.pad(x, 2, mode=m) for m in ("maximum", "mean", "median")],
+        (I.astype(np.int16),),
+    ),
+    "pad by odd reflection": (
+        lambda x: [np.pad(x, ((2, 1), (0, 3)), mode=m, reflect_type="odd") for m in ("reflect", "symmetric")],
+        (A,),
+    ),
+    "windows along all axes": (lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3)), (A,)),
+    "windows along one axis twice": (
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(1, 1)),
+        (A,),
+    ),
+    "packbits": (
+        lambda x: [np.packbits(x, axis=a, bitorder=o) for a in (None, 0, 1) for o in ("big", "little")],
+        (I > 0,),
+    ),
+    "unpackbits": (
+        lambda x: [
+            np.unpackbits(x, axis=a, bitorder=o, count=c)
+            for a in (None, 0, 1)
+            for o in ("big", "little")
+            for c in (None, 5, -3, 90)
+        ],
+        (RNG.integers(0, 256, (3, 2)).astype(np.uint8),),
+    ),
+    "histogram2d": (lambda x, y: np.histogram2d(x, y, bins=(3, 4)), (A.ravel(), C.ravel()[:12])),
+    "histogram2d with weights and known bins": (
+        lambda x, y, w: np.histogram2d(x, y, bins=[np.linspace(-1, 1, 5), [-1.0, 0.0, 2.0]], weights=w),
+        (A.ravel(), C.ravel()[:12], C.ravel()[12:]),
+    ),
+    "histogram2d with one array of bins": (
+        lambda x, y: np.histogram2d(x, y, bins=np.array([-1.0, 0.0, 0.5, 2.0]), density=True),
+        (A.ravel(), C.ravel()[:12]),
+    ),
+    "histogramdd": (
+        lambda x: np.histogramdd(x, bins=(2, 3, 2), range=((0, 1), (-1, 1), (-2, 2))),
+        (RNG.normal(size=(30, 3)),),
+    ),
+    "histogramdd of integers": (
+        lambda x, y: np.histogramdd((x, y), bins=[np.arange(4), np.array([0, 1, 2])]),
+        (I.ravel(), I.T.ravel()),
+    ),
     "quantile at no levels": (lambda x: np.quantile(x, [], axis=1), (A,)),
     "norms of nothing": (
         lambda x: [np.linalg.matrix_norm(x, ord=o) for o in (1, 2, np.inf, "nuc")],
@@ -131,7 +203,15 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "rank of nothing": (np.linalg.matrix_rank, (np.zeros((2, 0, 0)),)),
     "condition of zeros": (np.linalg.cond, (np.zeros((2, 2)),)),
 }
-FLAT = {"condition of zeros", "vander of small integers", "isclose adapts Python numbers"}
+FLAT = {
+    "median of nothing",
+    "nanquantile of nothing",
+    "histogramdd",
+    "median of infinities",
+    "condition of zeros",
+    "vander of small integers",
+    "isclose adapts Python numbers",
+}
 
 
 @pytest.mark.filterwarnings("ignore:invalid value|divide by zero:RuntimeWarning")
@@ -240,6 +320,46 @@ REFUSED_AS_NUMPY: dict[str, tuple[Callable[..., Any], Any, type[Exception], str]
         ValueError,
         "'huber' is not a valid method",
     ),  # type: ignore[call-overload]
+    "pad widths": (
+        lambda x: np.pad(x, ((3, 4, 5), (0, 1, 2))),
+        A,
+        ValueError,
+        "operands could not be broadcast together with remapped shapes",
+    ),
+    "pad by floats": (lambda x: np.pad(x, 3.4), A, TypeError, "must be of integral type"),
+    "pad of nothing": (lambda x: np.pad(x, 1, mode="edge"), A[:0], ValueError, "can't extend empty axis 0"),
+    "pad by the largest of none": (
+        lambda x: np.pad(x, 1, mode="maximum", stat_length=0),
+        A,
+        ValueError,
+        "stat_length of 0 yields no value",
+    ),
+    "window": (
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, 9, axis=0),
+        A,
+        ValueError,
+        "window shape cannot be larger than input array shape",
+    ),
+    "packbits of floats": (lambda x: np.packbits(x), A, TypeError, "integer or boolean data type"),
+    "putmask": (lambda x: put_mask(x, [True], 5), A, ValueError, "mask and data must be the same size"),
+    "searchsorted": (
+        lambda x: np.searchsorted(x, 0.0, sorter=[1, 2]),
+        A[0],
+        ValueError,
+        "sorter.size must equal a.size",
+    ),
+    "one element from a sequence": (
+        lambda x: x.copy().__setitem__(0, [1.0]),
+        A[0],
+        ValueError,
+        "setting an array element with a sequence",
+    ),
+    "histogram": (
+        lambda x: np.histogram(x, range=(0.0, np.inf)),
+        A,
+        ValueError,
+        "is not finite",
+    ),
     "unravel_index of floats": (
         lambda x: np.unravel_index(x, (3, 4)),
         A,

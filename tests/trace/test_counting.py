@@ -174,7 +174,7 @@ REFUSED = {
     np.roots: "numpy.roots: roots of a polynomial may be complex, and graphc computes with real numbers",
     np.fft.rfft: "numpy.fft.rfft: Fourier coefficients may be complex, and graphc computes with real numbers",
     np.unique_counts: "numpy.unique_counts: the shape of its result depends on the data",
-    np.packbits: "graphc cannot trace numpy.packbits",
+    np.is_busday: "graphc cannot trace numpy.is_busday",
 }
 
 

@@ -37,6 +37,7 @@ FAMILIES: Final = (
     "quantiles",
     "refusals",
     "ufunc_methods",
+    "windows",
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dims import product
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import static_int, strong
 from graphc.trace.numpy_functions.ordering import searchsorted
@@ -65,8 +66,11 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         raise ValueError("`bins` must be positive, when an integer")
     x = strong(a)
     low, high = (np.min(x), np.max(x)) if range is None else (strong(range[0]), strong(range[1]))
-    if range is not None and not isinstance(range[0] > range[1], Tracer) and range[0] > range[1]:
-        raise ValueError("max must be larger than min in range parameter.")
+    if range is not None and not any(isinstance(end, Tracer) for end in range):
+        if range[0] > range[1]:
+            raise ValueError("max must be larger than min in range parameter.")
+        if not np.all(np.isfinite(range)):
+            raise ValueError(f"supplied range of [{range[0]}, {range[1]}] is not finite")
     kind = np.result_type(low.dtype, high.dtype, x.dtype)
     kind = kind if kind.kind == "f" else np.dtype(np.float64)
     same = low == high
@@ -100,3 +104,64 @@ def _weights(inside: Any, weights: Any) -> Any:
     if w.shape != inside.shape:
         raise ValueError("weights should have the same shape as a.")
     return where(inside, w, np.zeros((), w.dtype)[()])
+
+
+@implements(np.histogramdd)
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """(counts, edges of every axis) of points in several dimensions, in f64 as NumPy's."""
+    columns = _columns(sample)
+    ranges = [None] * len(columns) if range is None else list(range)
+    each = list(bins) if isinstance(bins, list | tuple | np.ndarray | Tracer) else [bins] * len(columns)
+    if len(each) != len(columns):
+        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
+    if len(ranges) != len(columns):
+        raise ValueError("range argument must have one entry per dimension")
+    edges = tuple(histogram_bin_edges(x, b, r) for x, b, r in zip(columns, each, ranges, strict=True))
+    total = _counted(columns, edges, weights)
+    if density:
+        amount = np.sum(total)
+        for axis, e in enumerate(edges):
+            total = total / np.diff(e).reshape(tuple(-1 if i == axis else 1 for i, _ in enumerate(edges)))
+        total = total / amount
+    return total, edges
+
+
+def _columns(sample: Any) -> list[Any]:
+    """The coordinates, one array an axis, of points in rows or given axis by axis."""
+    if isinstance(sample, list | tuple):
+        return [reshaped(strong(x), (strong(x).size,)) for x in sample]
+    x = strong(sample)
+    return [x] if x.ndim == 1 else [x[:, i] for i in _numbers(x.shape[1])]
+
+
+def _numbers(n: Any) -> Any:
+    return np.arange(static_int(n, "histogramdd", "sample"))
+
+
+def _counted(columns: list[Any], edges: Any, weights: Any) -> Any:
+    shape = tuple(e.shape[0] - 1 for e in edges)
+    flat: Any = 0
+    inside: Any = True
+    for x, e in zip(columns, edges, strict=True):
+        place = searchsorted(e, x, "right") - 1
+        place = where(x == e[-1], place - 1, place)
+        inside = (place >= 0) & (place < e.shape[0] - 1) & inside
+        flat = flat * (e.shape[0] - 1) + np.clip(place, 0, e.shape[0] - 2)
+    kept = cast(inside, np.float64) if weights is None else cast(_weights(inside, weights), np.float64)
+    total = broadcast_to(cast(0, np.float64), (product(shape),)).copy()
+    np.add.at(total, flat, kept)
+    return reshaped(total, shape)
+
+
+@implements(np.histogram2d)
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """(counts, edges along x, edges along y) of points in the plane."""
+    if strong(x).shape != strong(y).shape:
+        raise ValueError("x and y must have the same length.")
+    one_for_both = isinstance(bins, list | tuple | np.ndarray | Tracer) and len(bins) != 2
+    total, edges = histogramdd([x, y], [bins, bins] if one_for_both else bins, range, density, weights)
+    return total, *edges

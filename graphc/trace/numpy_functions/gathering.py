@@ -116,10 +116,12 @@ def _cycled(values: Any, places: Any) -> Any:
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Stores the values where the mask holds, each at its own flat position; too few are repeated."""
     x = target_of(a, "putmask")
-    new = cast(values, x.dtype)
+    new, test = cast(values, x.dtype), strong(mask)
+    if test.size != x.size:
+        raise ValueError("putmask: mask and data must be the same size")
     if new.shape != x.shape:
         new = reshaped(_cycled(new, np.arange(x.size, like=x)), x.shape)
-    x[...] = where(mask, new, x)
+    x[...] = where(reshaped(test, x.shape), new, x)
 
 
 @implements(np.place)

@@ -71,12 +71,21 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     """Where to insert v in the ascending a."""
     ascending = strong(a)
     if sorter is not None:
-        ascending = ascending[sorter]
+        ascending = ascending[_sorter(sorter, ascending.size)]
     values = strong(v)
     kind = np.promote_types(ascending.dtype, values.dtype)
     if side not in ("left", "right"):
         raise ValueError(f"search side must be 'left' or 'right' (got '{side}')")
     return record(SearchSorted(side == "right"), cast(ascending, kind), cast(values, kind))
+
+
+def _sorter(sorter: Any, count: Any) -> Any:
+    order = strong(sorter)
+    if order.size != count:
+        raise ValueError("sorter.size must equal a.size")
+    if not isinstance(sorter, Tracer) and np.size(sorter) and np.min(sorter) < 0:
+        raise ValueError("Sorter index out of range.")
+    return order
 
 
 @implements(np.digitize)

@@ -26,13 +26,24 @@ def _pairs(value: Any, ndim: int) -> list[tuple[Any, Any]]:
     if not isinstance(value, tuple | list | np.ndarray):
         return [(value, value)] * ndim
     listed = list(value)
+    if any(isinstance(w, tuple | list | np.ndarray) and len(w) > 2 for w in listed):
+        raise _misfit(value, ndim)
     if len(listed) == 1:
         return _pairs(listed[0], ndim)
     if not isinstance(listed[0], tuple | list | np.ndarray):
+        if len(listed) != 2:
+            raise _misfit(value, ndim)
         return [(listed[0], listed[1])] * ndim
     if len(listed) != ndim:
-        raise ValueError(f"operands could not be broadcast together with remapped shapes: {ndim} axes")
+        raise _misfit(value, ndim)
     return [(w[0], w[-1]) for w in listed]
+
+
+def _misfit(value: Any, ndim: int) -> ValueError:
+    return ValueError(
+        "operands could not be broadcast together with remapped shapes [original->remapped]: "
+        f"{value} and requested shape ({ndim},2)"
+    )
 
 
 @implements(np.pad)
@@ -42,24 +53,72 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     if isinstance(pad_width, Tracer):
         raise unsupported("numpy.pad with traced widths")
     widths = _pairs(pad_width, x.ndim)
+    if any(isinstance(w, float | np.floating) for pair in widths for w in pair):
+        raise TypeError("`pad_width` must be of integral type.")
     if any(isinstance(w, int | np.integer) and w < 0 for pair in widths for w in pair):
         raise ValueError("index can't contain negative values")
     allowed = {"constant": {"constant_values"}, "linear_ramp": {"end_values"}, "reflect": {"reflect_type"}}
-    allowed["symmetric"] = {"reflect_type"}
+    allowed |= {"symmetric": {"reflect_type"}} | {name: {"stat_length"} for name in _STATISTICS}
     extra = set(kwargs) - allowed.get(mode if isinstance(mode, str) else "", set())
-    if extra or kwargs.get("reflect_type", "even") != "even":
-        raise unsupported(
-            f"numpy.pad with mode={mode!r} and {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}"
-        )
+    if extra:
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {extra}")
     if mode in ("constant", "empty"):
         return _constant(x, widths, kwargs.get("constant_values", 0))
     if mode == "linear_ramp":
         return _ramp(x, widths, kwargs.get("end_values", 0))
+    if mode in _STATISTICS:
+        return _statistics(x, widths, _STATISTICS[mode], kwargs.get("stat_length"))
     if mode not in _SOURCES:
         raise unsupported(f"numpy.pad with mode={mode!r}")
     for axis, (before, after) in enumerate(widths):
-        if before != 0 or after != 0:
-            x = _from_inside(x, axis, before, after, mode)
+        if before == 0 and after == 0:
+            continue
+        if x.shape[axis] == 0:
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
+        longer = _from_inside(x, axis, before, after, mode)
+        x = longer if kwargs.get("reflect_type", "even") == "even" else _odd(longer, x, axis, before, after)
+    return x
+
+
+def _odd(longer: Any, x: Any, axis: int, before: Any, after: Any) -> Any:
+    """The border 2 x[end] - x instead of x: the array goes on with the slope it has."""
+    n = x.shape[axis]
+    if not isinstance(n, SymbolicDim) and max(before, after) >= n:
+        raise unsupported("numpy.pad with reflect_type='odd' and a border as wide as the array")
+    lead = (slice(None),) * axis
+    ends = x[(*lead, slice(0, 1))], x[(*lead, slice(-1, None))]
+    parts = [x]
+    if before != 0:
+        parts.insert(0, 2 * ends[0] - longer[(*lead, slice(0, before))])
+    if after != 0:
+        parts.append(2 * ends[1] - longer[(*lead, slice(n + before, None))])
+    return np.concatenate([cast(p, x.dtype) for p in parts], axis=axis)
+
+
+_STATISTICS: dict[str, Callable[..., Any]] = {
+    "maximum": np.max,
+    "minimum": np.min,
+    "mean": np.mean,
+    "median": np.median,
+}
+
+
+def _statistics(x: Any, widths: list[tuple[Any, Any]], fold: Callable[..., Any], lengths: Any) -> Any:
+    """Borders of the largest, smallest, mean or middle value of the `lengths` elements next to them."""
+    for axis, ((a, b), counts) in enumerate(zip(widths, _pairs(lengths, x.ndim), strict=True)):
+        if a == 0 and b == 0:
+            continue
+        if 0 in counts and fold in (np.max, np.min):
+            raise ValueError("stat_length of 0 yields no value for padding")
+        n, lead = x.shape[axis], (slice(None),) * axis
+        first, last = (n if c is None else min(c, n) for c in counts)
+        values = [fold(x[(*lead, s)], axis=axis, keepdims=True) for s in (slice(first), slice(n - last, n))]
+        if x.dtype.kind in "iu":
+            values = [np.round(v) for v in values]
+        low, high = (
+            _stretched(cast(v, x.dtype), axis, w, "edge") for v, w in zip(values, (a, b), strict=True)
+        )
+        x = np.concatenate([low, x, high], axis=axis)
     return x
 
 

@@ -24,6 +24,7 @@ OFFSETS = {
     "normal_unbiased": (3 / 8, 3 / 8),
 }
 WHOLE_PLACES: dict[str, Callable[[Any], Any]] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+MIDDLE = "middle"  # of np.median: unlike the interpolation it is right where the values are infinite
 METHODS = (
     *("linear", "midpoint", *WHOLE_PLACES),
     *("inverted_cdf", "averaged_inverted_cdf", "closest_observation", *OFFSETS),
@@ -43,15 +44,19 @@ def _sorted_lines(x: Any, axis: Any) -> Any:
 def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan: bool) -> Any:
     x = strong(a)
     ignores_nan = ignores_nan and x.dtype.kind == "f"
+    if method == MIDDLE and x.dtype.kind != "f":
+        x = cast(x, np.float64)
     lines = _sorted_lines(x, axis)
     kind = x.dtype if type(q) in (int, float) and x.dtype.kind == "f" else np.float64
     levels = cast(q, kind) if isinstance(q, Tracer) else np.asarray(q, kind)
     if not isinstance(q, Tracer) and np.any((levels < 0) | (levels > 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    if method not in METHODS:
+    if method not in (*METHODS, MIDDLE):
         raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
     if levels.ndim > 2:
         raise ValueError("q must be a scalar or 1d")
+    if 0 in lines.shape[-1:] and (method == MIDDLE or ignores_nan):
+        return _missing(x, axis, keepdims)
     last: Any = lines.shape[-1] - 1
     if ignores_nan:
         last = np.maximum(np.count_nonzero(~np.isnan(lines), axis=-1) - 1, 0)
@@ -74,12 +79,19 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
     return np.reshape(stacked, (*levels.shape, *results[0].shape)) if levels.ndim > 1 else stacked
 
 
+def _missing(x: Any, axis: Any, keepdims: Any) -> Any:
+    """NaN for every line of no elements, once however many levels there are, as in NumPy."""
+    return np.full_like(np.sum(x, axis=axis, keepdims=keepdims), np.nan)
+
+
 def _at_level(lines: Any, level: Any, last: Any, method: str) -> Any:
     """The value between the two of the sorted lines at a level: one level for all, or one for each."""
     low, high, t = _between(level, last, method)
     below, above = _read(lines, _index(low)), _read(lines, _index(high))
     if t is None:
         return below
+    if method == MIDDLE:
+        return select(low == high, below, (below + above) / 2)
     step = above - below if lines.dtype != np.bool_ else above ^ below
     first, second = below + step * t, above - step * (1 - t)
     if isinstance(t, Tracer):
@@ -108,7 +120,7 @@ def _between(level: Any, last: Any, method: str) -> tuple[Any, Any, Any]:
 
 
 def _place(level: Any, last: Any, method: str) -> Any:
-    if method in ("linear", "midpoint"):
+    if method in ("linear", "midpoint", MIDDLE):
         return level * last
     if method in OFFSETS:
         alpha, beta = OFFSETS[method]
@@ -164,7 +176,7 @@ def _define(prefix: str, of: str) -> None:
     def median(
         a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
     ) -> Any:
-        return quantile(a, 0.5, axis, out, keepdims=keepdims)
+        return finish(_quantile(a, 0.5, axis, MIDDLE, keepdims is True, ignores_nan), out)
 
     for function, summary in (
         (quantile, f"The q-quantile of {of}."),

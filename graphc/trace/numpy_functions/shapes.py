@@ -81,6 +81,8 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any
             raise unsupported("numpy.reshape with order='F' and copy=False")
         dims = resolved(x, shape)
         return transpose(reshape_to(transpose(x), dims[::-1]))
+    if order != "C" and x.ndim > 1:
+        raise unsupported(f"numpy.reshape with order={order!r}, which depends on memory; use 'C' or 'F'")
     dims = resolved(x, shape)
     if copy is False and not reshape_is_view(x, dims):
         raise ValueError("Unable to avoid creating a copy while reshaping.")
