@@ -25,7 +25,8 @@ from graphc.ops.leaf import Input
 _PACKAGE = str(Path(__file__).parents[1])
 _NUMPY = str(Path(np.__file__).parent)
 _SCIPY = str(Path(np.__file__).parents[1] / "scipy")
-LIBRARIES = (_PACKAGE, _NUMPY, _SCIPY, "<__array_function__")
+_NUMBA = str(Path(np.__file__).parents[1] / "numba")
+LIBRARIES = (_PACKAGE, _NUMPY, _SCIPY, _NUMBA, "<__array_function__")
 _local = threading.local()
 
 

@@ -101,15 +101,24 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
                     "Make the concrete one traced as well: np.asarray(array, like=x).",
                 )
             ) from None
-        if not str(error).startswith("loop of ufunc does not support argument"):
+        if not _of_objects(str(error)) or _in_package(error.__traceback__):
             raise
         raise UnsupportedError(
             located(
-                f"a NumPy function of an array made by np.array([...]) of traced and plain numbers: {error}",
+                f"a NumPy function that sees traced values as objects: {error}",
                 _line_of(error.__traceback__),
-                "Make the array with np.stack([...]), which is traced as a whole.",
+                "Make arrays with np.stack([...]), which is traced as a whole; docs/coverage.md lists functions.",
             )
         ) from None
+
+
+def _of_objects(message: str) -> bool:
+    """Whether NumPy complains of objects: what functions without a protocol make of traced values."""
+    starts = (
+        "loop of ufunc does not support argument",
+        "Iterator operand or requested dtype holds references",
+    )
+    return message.startswith(starts) or (message.startswith("Cannot cast ufunc") and "dtype('O')" in message)
 
 
 def _in_package(traceback: TracebackType | None) -> bool:

@@ -72,6 +72,17 @@ def _binary(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return operator
 
 
+def _equality(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    """== or !=: no number equals None or a text."""
+
+    def operator(self: Any, other: Any) -> Any:
+        if isinstance(other, str) or other is None:
+            return np.full_like(self, ufunc is np.not_equal, dtype=np.bool_)
+        return apply_operator(ufunc, self, other)
+
+    return operator
+
+
 def _reflected(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if isinstance(other, str) or other is None:
@@ -109,7 +120,7 @@ class Operators:
     __rshift__, __rrshift__ = _binary(np.right_shift), _reflected(np.right_shift)
     __lt__, __le__ = _binary(np.less), _binary(np.less_equal)
     __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
-    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
+    __eq__, __ne__ = _equality(np.equal), _equality(np.not_equal)
 
     def __pow__(self, other: Any) -> Any:
         return NotImplemented if isinstance(other, str) or other is None else power_operator(self, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,7 @@ def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -
     composed_ = COMPOSED.get(ufunc) if ufunc in UFUNC_TO_OP else find(COMPOSED, ufunc)
     if composed_ is not None:
         return composed_(*operands, **options)
-    name = ufunc.__name__
+    name = ufunc.__name__ if _is_special(ufunc) else ""
     op = UFUNC_TO_OP.get(ufunc) or SPECIAL_TO_OP.get(name)
     if name in SPECIAL_SYNONYMS:  # scipy.special has ufuncs of its own for these
         op = UFUNC_TO_OP[SPECIAL_SYNONYMS[name]]
@@ -95,9 +96,17 @@ def _call(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -
     )
 
 
+def _is_special(ufunc: np.ufunc) -> bool:
+    """Whether it is SciPy's: others may have functions of the same names."""
+    module = sys.modules.get("scipy.special._ufuncs")
+    return module is not None and vars(module).get(ufunc.__name__) is ufunc
+
+
 def full_name(ufunc: np.ufunc) -> str:
-    """`numpy.add`, `scipy.special.erf`."""
-    return f"{'numpy' if getattr(np, ufunc.__name__, None) is ufunc else 'scipy.special'}.{ufunc.__name__}"
+    """`numpy.add`, `scipy.special.erf`, `the ufunc mine`."""
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return f"numpy.{ufunc.__name__}"
+    return f"scipy.special.{ufunc.__name__}" if _is_special(ufunc) else f"the ufunc {ufunc.__name__}"
 
 
 def write_out(ufunc: np.ufunc, out: Any, result: Any, mask: Any, casting: Any) -> Any:

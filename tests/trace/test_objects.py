@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import scipy.special
@@ -70,10 +71,10 @@ def test_functions_of_object_arrays_with_plain_numbers_name_stack() -> None:
         return np.exp(np.array([t, 1.0]))
 
     assert message(f, "f64") == (
-        "a NumPy function of an array made by np.array([...]) of traced and plain numbers: loop of ufunc "
-        "does not support argument 1 of type float which has no callable exp method\n"
+        "a NumPy function that sees traced values as objects: loop of ufunc does not support argument 1 of "
+        "type float which has no callable exp method\n"
         f"  at {line(f)}, return np.exp(np.array([t, 1.0]))\n"
-        "  Make the array with np.stack([...]), which is traced as a whole."
+        "  Make arrays with np.stack([...]), which is traced as a whole; docs/coverage.md lists functions."
     )
 
 
@@ -221,3 +222,34 @@ def test_formatting_shows_the_type() -> None:
     seen = []
     record(lambda t: seen.append(f"{t:.2f}") or t, "f64")
     assert seen == ["<traced f64>"]
+
+
+@numba.vectorize(["float64(float64)"])
+def gamma(x):
+    return x + 1
+
+
+def test_a_ufunc_of_the_user_is_not_taken_for_one_of_scipy_with_its_name() -> None:
+    def f(x):
+        return gamma(x)
+
+    assert message(f, "f64[3]").startswith(
+        f"graphc cannot trace the ufunc gamma\n  at {line(f)}, return gamma(x)\n"
+    )
+
+
+def test_what_numpy_takes_for_objects_says_where() -> None:
+    def fit(x):
+        return np.polynomial.polynomial.polyfit(np.arange(4.0), x, 2)
+
+    def walk(x):
+        return sum(np.nditer(x))
+
+    for f in (fit, walk):
+        text = message(f, "f64[4]")
+        assert text.startswith("a NumPy function that sees traced values as objects: ")
+        assert f"\n  at {line(f)}, return " in text
+
+
+def test_comparing_with_none_or_a_text_is_false_everywhere() -> None:
+    check(lambda x: (x == None, x != "a"), np.ones((2, 3)))  # noqa: E711

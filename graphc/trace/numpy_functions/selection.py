@@ -12,15 +12,16 @@ from graphc.ops.base import ALL_OPS
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import NO_VALUE, common, finish, refuse, strong
 from graphc.trace.numpy_functions.checked import checked
+from graphc.trace.numpy_functions.refusals import REFUSED, data_dependent
 from graphc.trace.tracer import Tracer, as_tracer, record
-from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
+from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast
 
 
 @implements(np.where)
 def where(condition: Any, x: Any = NO_VALUE, y: Any = NO_VALUE, /) -> Any:
     """x where the condition holds, y elsewhere."""
     if x is NO_VALUE or y is NO_VALUE:
-        raise unsupported("numpy.where(condition), whose result has a shape that depends on the data")
+        raise data_dependent("where(condition)", REFUSED[np.nonzero])
     test = strong(condition)
     if test.dtype != np.bool_:
         test = test != 0
