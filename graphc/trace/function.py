@@ -107,7 +107,7 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
             located(
                 f"a NumPy function that sees traced values as objects: {error}",
                 _line_of(error.__traceback__),
-                "Make arrays with np.stack([...]), which is traced as a whole; docs/coverage.md lists functions.",
+                "Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md.",
             )
         ) from None
 

@@ -74,7 +74,7 @@ def test_functions_of_object_arrays_with_plain_numbers_name_stack() -> None:
         "a NumPy function that sees traced values as objects: loop of ufunc does not support argument 1 of "
         "type float which has no callable exp method\n"
         f"  at {line(f)}, return np.exp(np.array([t, 1.0]))\n"
-        "  Make arrays with np.stack([...]), which is traced as a whole; docs/coverage.md lists functions."
+        "  Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md."
     )
 
 
