@@ -341,6 +341,12 @@ REFUSED_AS_NUMPY: dict[str, tuple[Callable[..., Any], Any, type[Exception], str]
         "window shape cannot be larger than input array shape",
     ),
     "packbits of floats": (lambda x: np.packbits(x), A, TypeError, "integer or boolean data type"),
+    "vecdot with axes of a number": (
+        lambda x: np.vecdot(x, x, axes=[-1, -1, -1]),  # type: ignore[call-overload]
+        C,
+        np.exceptions.AxisError,
+        "operand 2 has 0 core dimensions",
+    ),
     "putmask": (lambda x: put_mask(x, [True], 5), A, ValueError, "mask and data must be the same size"),
     "searchsorted": (
         lambda x: np.searchsorted(x, 0.0, sorter=[1, 2]),

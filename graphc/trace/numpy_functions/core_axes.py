@@ -38,6 +38,8 @@ def _generalised(name: str, product: Callable[[Any, Any], Any]) -> Callable[...,
             raise TypeError("cannot specify both 'axis' and 'axes'")
         operands = [strong(x) if dtype is None else cast(x, dtype) for x in (x1, x2)]
         places = [(axis,), (axis,)] if axis is not None else [_tuple(a) for a in axes or ()]
+        if product is vecdot and not keepdims and places[2:] not in ([], [()]):
+            raise np.exceptions.AxisError("vecdot: operand 2 has 0 core dimensions; its axes are ()")
         moved = [_to_the_end(x, place) for x, place in zip(operands, places or [()] * 2, strict=False)]
         result = product(*moved)
         if keepdims:
