@@ -221,6 +221,11 @@ def test_the_result_is_numpys(name: str) -> None:
     check(function, *arrays, grad=False if name in FLAT else None)
 
 
+def test_the_edges_of_histogramdd_are_a_list() -> None:
+    compiled = graphc.compile(lambda x: np.histogramdd(x, bins=2), backend="interpret")
+    assert type(compiled(A)[1]) is type(np.histogramdd(A, bins=2)[1]) is list
+
+
 METHODS = (
     *("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf"),
     *("hazen", "weibull", "linear", "median_unbiased", "normal_unbiased"),
@@ -328,6 +333,12 @@ REFUSED_AS_NUMPY: dict[str, tuple[Callable[..., Any], Any, type[Exception], str]
     ),
     "pad by floats": (lambda x: np.pad(x, 3.4), A, TypeError, "must be of integral type"),
     "pad of nothing": (lambda x: np.pad(x, 1, mode="edge"), A[:0], ValueError, "can't extend empty axis 0"),
+    "pad by a negative number": (
+        lambda x: np.pad(x, 1, mode="mean", stat_length=-2),
+        A,
+        ValueError,
+        "index can't contain negative values",
+    ),
     "pad by the largest of none": (
         lambda x: np.pad(x, 1, mode="maximum", stat_length=0),
         A,

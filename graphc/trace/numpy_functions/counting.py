@@ -118,7 +118,7 @@ def histogramdd(
         raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
     if len(ranges) != len(columns):
         raise ValueError("range argument must have one entry per dimension")
-    edges = tuple(histogram_bin_edges(x, b, r) for x, b, r in zip(columns, each, ranges, strict=True))
+    edges = [histogram_bin_edges(x, b, r) for x, b, r in zip(columns, each, ranges, strict=True)]
     total = _counted(columns, edges, weights)
     if density:
         amount = np.sum(total)

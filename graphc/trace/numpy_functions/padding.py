@@ -108,6 +108,10 @@ def _statistics(x: Any, widths: list[tuple[Any, Any]], fold: Callable[..., Any],
     for axis, ((a, b), counts) in enumerate(zip(widths, _pairs(lengths, x.ndim), strict=True)):
         if a == 0 and b == 0:
             continue
+        if x.shape[axis] == 0:
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
+        if any(c is not None and c < 0 for c in counts):
+            raise ValueError("index can't contain negative values")
         if 0 in counts and fold in (np.max, np.min):
             raise ValueError("stat_length of 0 yields no value for padding")
         n, lead = x.shape[axis], (slice(None),) * axis
