@@ -3,8 +3,8 @@
     python -m benchmarks.threads [--threads 2] [--rounds 15]
 
 Each row: least time on one thread and on several, each right after a call of the same; their ratio; for
-products, the share of the
-measured peak of fused multiply-adds that one thread reaches. Differing bits end the program.
+products, the share of the measured peak of fused multiply-adds that one thread reaches. Differing bits end
+the program.
 """
 
 from __future__ import annotations
