@@ -119,9 +119,10 @@ class KernelBuilder:
         *,
         first: k.Value | None = None,
         end: k.Value | None = None,
+        least: int = 2,
     ) -> Iterator[k.Loop]:
         """Statements made inside go into the loop, unless they are invariant."""
-        loop = k.Loop(axis, kind, part_of=part_of, share=share, first=first, end=end)
+        loop = k.Loop(axis, kind, part_of=part_of, share=share, first=first, end=end, least=least)
         with self._scope(loop.body):
             self._axes[axis] = self.depth
             yield loop

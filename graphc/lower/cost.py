@@ -88,6 +88,7 @@ class _Count:
         self.flops: Dim = 0
         self.double = self.at_most = self.at_least = False
         self.operations: dict[str, None] = {}
+        self.tasks: set[k.Axis] = set()
         self.read: dict[k.Buffer, dict[k.Index, Dim]] = {}
         self.written: dict[k.Buffer, dict[k.Index, Dim]] = {}
 
@@ -120,6 +121,10 @@ class _Count:
         self.double = self.double or value.dtype.itemsize == 8
 
     def _loop(self, s: k.Loop, extents: dict[k.Axis, Dim]) -> None:
+        if s.kind == "parallel":
+            self.tasks.add(s.axis)
+        elif s.axis in self.tasks:
+            return  # what threads leave behind is gathered: little beside the work itself
         # The parts of a divided loop make one whole loop, whichever task runs them.
         outer = {axis: n for axis, n in extents.items() if axis is not s.part_of}
         inner = {**outer, s.axis: s.axis.extent}

@@ -192,7 +192,8 @@ class Inliner:
         starts = [self.values[c.initial] for c in s.carries]
         currents = [self._made(c.current) for c in s.carries]
         part_of = self.axes[s.part_of] if s.part_of is not None else None
-        axis = self.axes[s.axis] = k.Axis(s.axis.name, s.axis.extent)
+        # What tasks leave behind is gathered in a loop over the same axis.
+        axis = self.axes.setdefault(s.axis, k.Axis(s.axis.name, s.axis.extent))
         with self._repeated(s.body):
             body = self.copy(s.body)
         carries = [
@@ -201,7 +202,7 @@ class Inliner:
         ]
         folds = [k.Fold(self._made(f.result), f.monoid, self.values[f.value]) for f in s.folds]
         stop = self._maybe(s.stop)
-        return k.Loop(axis, s.kind, body, folds, carries, part_of, s.share, first, end, stop)
+        return k.Loop(axis, s.kind, body, folds, carries, part_of, s.share, first, end, stop, s.least)
 
     def _while(self, s: k.While) -> k.While:
         with self._repeated([*s.test, *s.body]):

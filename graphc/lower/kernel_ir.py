@@ -160,10 +160,11 @@ class Carry:
 class Loop:
     """`for axis in range(extent)`; a `lanes` loop runs several iterations at once.
 
-    The iterations of a `parallel` loop are tasks in any order. A loop that is `part_of` such a task
-    runs its iterations number task · share up to (task + 1) · share only. With `first` and `end`, values
-    between 0 and the extent, `for axis in range(first, end)`; then `end` may be less than `first`. A serial
-    loop breaks after an iteration in which `stop` holds.
+    The iterations of a `parallel` loop are tasks in any order; fewer than `least` of them are not worth
+    a second thread. A loop that is `part_of` such a task runs its iterations number task · share up to
+    (task + 1) · share only. With `first` and `end`, values between 0 and the extent, `for axis in
+    range(first, end)`; then `end` may be less than `first`. A serial loop breaks after an iteration in which
+    `stop` holds.
     """
 
     axis: Axis
@@ -176,6 +177,7 @@ class Loop:
     first: Value | None = None
     end: Value | None = None
     stop: Value | None = None
+    least: int = 2
 
 
 @dataclass(eq=False)

@@ -95,7 +95,9 @@ class _Printer:
         for c in s.carries:
             yield f"{pad}{_typed(c.current)} = {c.initial}"
         bounds = f", from {s.first} to {s.end}" if s.first or s.end else ""
-        yield f"{pad}for {name} in range({s.axis.extent}):  # {s.kind}{part}{bounds}"
+        counted = s.least > 2 and not isinstance(s.axis.extent, int)
+        least = f", if there are {s.least}" if counted else ""
+        yield f"{pad}for {name} in range({s.axis.extent}):  # {s.kind}{least}{part}{bounds}"
         yield from self.lines(s.body, depth + 1)
         for f in s.folds:
             yield f"{pad}    {_typed(f.result)} {f.monoid}= {f.value}"

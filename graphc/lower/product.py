@@ -64,7 +64,7 @@ class ProductScheduler:
                 b.will_write(self.buffers[t.node])
         with ExitStack() as stack:
             for loop in roles.around:
-                stack.enter_context(b.loop(loop.axis, "serial"))
+                stack.enter_context(b.loop(loop.axis, "parallel"))
             row = roles.row.axis if roles.row else k.Axis("row", 1)
             column = roles.column.axis if roles.column else k.Axis("column", 1)
             depth: Dim = roles.depth.axis.extent if roles.depth else 1

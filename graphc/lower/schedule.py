@@ -115,9 +115,11 @@ class LoopScheduler:
     def build(self) -> list[k.Statement]:
         """The kernel's statements."""
         self._allocate_locals()
-        for task, place in self.group.places.items():
-            if place.level == "terminal":
-                self._initialise(task)
+        if self.division:
+            self._allocate_partials()
+        else:
+            for reduction in self._terminal():
+                self._clear(reduction)
         for task in self.group.tasks:
             if task.node in self.buffers:
                 self.builder.will_write(self.buffers[task.node])
@@ -125,10 +127,15 @@ class LoopScheduler:
             for phase in range(self.group.phases):
                 self._row_tasks(phase)
                 self._full_tasks(phase)
-        for task, place in self.group.places.items():
-            if place.level == "terminal" and task.node in self.partial:
-                self._combine_partials(task)
+        for reduction in self._terminal():
+            if self.division:
+                self._combine_partials(reduction)
         return self.builder.body
+
+    def _terminal(self) -> list[Reduction]:
+        """The reductions whose results are complete when all loops have ended."""
+        places = self.group.places.items()
+        return [t for t, place in places if place.level == "terminal" and isinstance(t, Reduction)]
 
     # ---- one row
 
@@ -190,7 +197,9 @@ class LoopScheduler:
                 kind: k.LoopKind = "lanes" if lanes and i == len(axes) - 1 else "serial"
                 division = self.division if self.division and self.division.first is axis else None
                 if division:
-                    stack.enter_context(self.builder.loop(division.task, "parallel"))
+                    stack.enter_context(self.builder.loop(division.task, "parallel", least=division.least))
+                    for task in self._terminal():
+                        self._clear(task)
                 if folds:
                     stack.callback(self._close_level, axis)
                 loop = stack.enter_context(
@@ -227,36 +236,47 @@ class LoopScheduler:
 
     # ---- memory
 
-    def _initialise(self, task: Task) -> None:
-        """Fills an accumulator, or every task's copy of it, with the monoid's identity."""
-        assert isinstance(task, Reduction)
-        buffer = self.buffers[task.node]
-        if self.division:
-            size = buffer.size * self.division.task.extent
-            buffer = k.Buffer(f"partial{len(self.partial)}", buffer.dtype, size, "local")
-            self.partial[task.node] = buffer
-            self.locals.append(buffer)
-            self.builder.will_write(buffer)
-        b = self.builder
-        value = b.constant(identity_of(task.monoid, buffer.dtype), buffer.dtype)
-        if buffer.size == 1:
-            b.store(buffer, k.Index(), value)
-            return
-        axis = k.Axis("z", buffer.size)
-        with b.loop(axis, "lanes"):
-            b.store(buffer, k.Index(((axis, 1),)), value)
+    def _allocate_partials(self) -> None:
+        """Accumulators with a copy for each task."""
+        assert self.division
+        for task in self._terminal():
+            buffer = self.buffers[task.node]
+            size = buffer.size * self.division.copies(buffer.size)
+            partial = k.Buffer(f"partial{len(self.partial)}", buffer.dtype, size, "local")
+            self.partial[task.node] = partial
+            self.locals.append(partial)
+            self.builder.will_write(partial)
 
-    def _combine_partials(self, task: Task) -> None:
+    def _clear(self, task: Reduction) -> None:
+        """Fills an accumulator, or the current task's copy of it, with the monoid's identity."""
+        b, buffer = self.builder, self.buffers[task.node]
+        size, start = buffer.size, k.Index()
+        if self.division:
+            buffer, start = self.partial[task.node], k.Index(((self.division.task, size),))
+        value = b.constant(identity_of(task.monoid, buffer.dtype), buffer.dtype)
+        with self._elements(size) as element:
+            b.store(buffer, k.Index((*start.terms, *element)), value)
+
+    def _combine_partials(self, task: Reduction) -> None:
         """The tasks' copies of an accumulator, folded in task order."""
-        assert isinstance(task, Reduction) and self.division
+        assert self.division
         buffer, partial = self.buffers[task.node], self.partial[task.node]
-        b, which = self.builder, k.Axis("which", self.division.task.extent)
-        axis = k.Axis("z", buffer.size)
-        with b.loop(axis, "lanes"):
+        b, which = self.builder, self.division.task
+        with self._elements(buffer.size) as element:
             with b.loop(which, "serial") as loop:
-                part = b.load(partial, k.Index(((axis, 1), (which, buffer.size))))
+                part = b.load(partial, k.Index(((which, buffer.size), *element)))
                 total = b.fold(loop, task.monoid, part)
-            b.store(buffer, k.Index(((axis, 1),)), total)
+            b.store(buffer, k.Index(element), total)
+
+    @contextmanager
+    def _elements(self, size: Dim) -> Iterator[tuple[tuple[k.Axis, Dim], ...]]:
+        """A loop over an accumulator's elements; the term of their index. One element needs no loop."""
+        if size == 1:
+            yield ()
+            return
+        axis = k.Axis("z", size)
+        with self.builder.loop(axis, "lanes"):
+            yield ((axis, 1),)
 
     def _accumulate(self, task: Reduction, value: k.Value) -> None:
         buffer = self.buffers[task.node]
@@ -308,7 +328,7 @@ class LoopScheduler:
     def _allocate_locals(self) -> None:
         """A row buffer for each full value that only later phases of this kernel read again."""
         for node in self._waiting():
-            size = self.inner_sizes * (self.division.task.extent if self.division else 1)
+            size = self.inner_sizes * (self.division.copies(self.inner_sizes) if self.division else 1)
             buffer = k.Buffer(f"row{len(self.locals)}", node.array_type.dtype, size, "local")
             self.locals.append(buffer)
             self.buffers[node] = buffer

@@ -51,6 +51,38 @@ def test_results_do_not_depend_on_the_number_of_threads(build: Any) -> None:
     assert started == [0, 1, 3, 3, 3]
 
 
+def attention(q: Any, k: Any, v: Any, w: Any) -> Any:
+    scores = np.einsum("bqhd,bkhd->bhqk", q, k)
+    e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+    y = np.einsum("bhqk,bkhd->bqhd", e / np.sum(e, axis=-1, keepdims=True), v)
+    return np.tanh(y) @ w, np.sum(y * y, axis=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def symbolic(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    types = [*["f32[B, T, 3, 16]"] * 3, "f32[16, 8]"]
+    return graphc.export(attention, *types, path=tmp_path_factory.mktemp("symbolic"), threads=4)
+
+
+@pytest.mark.parametrize(("b", "t"), [(0, 5), (1, 1), (2, 67), (1, 400), (13, 97)])
+def test_symbolic_sizes_and_batches_of_products(symbolic: Any, b: int, t: int) -> None:
+    arrays = {name: RNG.normal(size=(b, t, 3, 16)).astype(np.float32) for name in "qkv"}
+    arrays["w"] = RNG.normal(size=(16, 8)).astype(np.float32)
+    library = Exported(symbolic)
+    results = []
+    for threads in (1, 2, 4):
+        library.code.attention_set_threads(ctypes.c_int64(threads))
+        status, got = library.call("attention", arrays, B=b, T=t)
+        assert status == 0
+        results.append([array for name, array in got.items() if name not in arrays])
+    for one, two, four in zip(*results, strict=True):
+        np.testing.assert_array_equal(two, one)
+        np.testing.assert_array_equal(four, one)
+    expected = attention(*(a.astype(np.float64) for a in arrays.values()))
+    for got, want in zip(results[0], expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5 * float(np.max(np.abs(want), initial=1)))
+
+
 def test_a_forked_child_starts_threads_of_its_own(build: Any) -> None:
     library = Exported(build)
     library.code.product_set_threads(ctypes.c_int64(2))

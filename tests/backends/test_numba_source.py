@@ -224,7 +224,7 @@ def test_both_backends_show_the_same_source() -> None:
         for backend in ("cpu", "numba")
     ]
     assert texts[0] == texts[1]
-    assert "def f(x, weights_a, out0, N):" in texts[0]
+    assert "def f(x, weights_a, out0, partial0, N):" in texts[0]
     assert "test_numba_source.py:" in texts[0]
 
 

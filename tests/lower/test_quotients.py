@@ -59,8 +59,9 @@ def test_every_divisor_is_within_two_units_of_the_exact_quotient(backend: Any, n
 
 def _multiplications(function: Any, *types: str) -> list[str]:
     """The operations of the innermost loops."""
-    text = str(lower(record(function, *types).graph))
-    return [line.split()[3] for line in text.splitlines() if line.startswith(" " * 12) and ": f32 = " in line]
+    lines = str(lower(record(function, *types).graph)).splitlines()
+    deepest = max(len(line) - len(line.lstrip()) for line in lines)
+    return [line.split()[3] for line in lines if line.startswith(" " * deepest) and ": f32 = " in line]
 
 
 def test_a_general_divisor_costs_two_products_an_element() -> None:

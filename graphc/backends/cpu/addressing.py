@@ -6,6 +6,7 @@ import numpy as np
 from llvmlite import ir
 
 from graphc.backends.cpu.frame import Frame, Lanes
+from graphc.backends.cpu.index import Index
 from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, scalar_type, with_element
 from graphc.ir.dims import Dim, Quotient
 from graphc.lower import kernel_ir as k
@@ -39,6 +40,10 @@ class Memory:
                     term = self.code.b.mul(term, base)
             total = self.code.b.add(total, term)
         return total
+
+    def number(self, dim: Dim) -> Index:
+        """A size as an int where it is known, as i64 otherwise."""
+        return dim if isinstance(dim, int) else self.size(dim)
 
     def _quotient(self, atom: Quotient) -> ir.Value:
         """Floor division of sizes: the denominator is positive."""

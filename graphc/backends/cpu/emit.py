@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from graphc.backends.cpu.addressing import Memory
+from graphc.backends.cpu.batch import emit_batch, is_batch
 from graphc.backends.cpu.frame import Frame
 from graphc.backends.cpu.lanes import LanesLoop
 from graphc.backends.cpu.llvm import I32, I64, PTR, Code, i64, lanes_of, value_type
@@ -66,10 +67,13 @@ class KernelEmitter(Memory):
                 self._while(s)
             case k.Matmul():
                 emit_product(self, s)
-            case k.Loop(kind="parallel"):
-                emit_parallel(self, s)
             case k.Loop(kind="lanes"):
                 LanesLoop(self, s, self.bounds(s)).emit()
+            case k.Loop(kind="parallel") if self.target.threads > 1:
+                if is_batch(s):
+                    emit_batch(self, s)
+                else:
+                    emit_parallel(self, s)
             case k.Loop():
                 self.serial(s)
 

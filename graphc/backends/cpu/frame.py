@@ -27,7 +27,10 @@ class Lanes:
 
 @dataclass
 class Frame:
-    """Pointers, sizes, loop variables, values, the status cell and packing space of a kernel."""
+    """Pointers, sizes, loop variables, values, the status cell and packing space of a kernel.
+
+    `shared`: whether the code runs as one of several tasks at once; None where it never does.
+    """
 
     pointers: dict[k.Buffer, ir.Value] = field(default_factory=dict)
     sizes: dict[str, ir.Value] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class Frame:
     values: dict[k.Value, ir.Value] = field(default_factory=dict)
     status: ir.Value | None = None
     scratch: ir.Value | None = None
+    shared: ir.Value | None = None
 
 
 class Capture:
@@ -50,8 +54,13 @@ class Capture:
         needed = values_used(body)
         self.values = [v for v in frame.values if v in needed]
 
-    def pack(self, code: Code) -> ir.Value:
-        """Stores everything in a block on the stack; returns its address."""
+    @property
+    def cells(self) -> int:
+        """How many cells the block has, not counting those behind them."""
+        return len(self.pointers) + len(self.sizes) + len(self.axes) + len(self.values) + 2
+
+    def pack(self, code: Code, *behind: ir.Value) -> ir.Value:
+        """Stores everything in a block on the stack, and what goes `behind` it; returns its address."""
         frame = self.frame
         items = [
             *(frame.pointers[b] for b in self.pointers),
@@ -60,6 +69,7 @@ class Capture:
             *(_widened(code, frame.values[v]) for v in self.values),
             frame.status,
             frame.scratch,
+            *behind,
         ]
         block = code.scratch(I64, len(items))
         for i, item in enumerate(items):

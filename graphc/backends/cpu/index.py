@@ -1,7 +1,11 @@
-"""Integer arithmetic on sizes that are ints when known at compile time and i64 values otherwise."""
+"""Integer arithmetic on sizes that are ints when known at compile time and i64 values otherwise.
+
+Likewise what is to be decided about them: a bool, or an i1 value.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import TypeAlias
 
 from llvmlite import ir
@@ -9,6 +13,7 @@ from llvmlite import ir
 from graphc.backends.cpu.llvm import Code, i64
 
 Index: TypeAlias = "int | ir.Value"
+Truth: TypeAlias = "bool | ir.Value"
 
 
 def plus(code: Code, *terms: Index) -> Index:
@@ -60,3 +65,26 @@ def smaller(code: Code, a: Index, b: Index) -> Index:
 def round_up(value: int, multiple: int) -> int:
     """The least multiple of `multiple` that is at least `value`."""
     return -(-value // multiple) * multiple
+
+
+def at_least(code: Code, a: Index, b: int) -> Truth:
+    """a ≥ b."""
+    return a >= b if isinstance(a, int) else code.compare(">=", a, i64(b))
+
+
+def both(code: Code, *conditions: Truth) -> Truth:
+    """Whether all conditions hold."""
+    if any(c is False for c in conditions):
+        return False
+    unknown = [c for c in conditions if c is not True]
+    return functools.reduce(code.b.and_, unknown) if unknown else True
+
+
+def negated(code: Code, condition: Truth) -> Truth:
+    """Whether a condition does not hold."""
+    return not condition if isinstance(condition, bool) else code.b.not_(condition)
+
+
+def either(code: Code, *conditions: Truth) -> Truth:
+    """Whether any condition holds."""
+    return negated(code, both(code, *(negated(code, c) for c in conditions)))

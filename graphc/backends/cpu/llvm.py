@@ -407,14 +407,19 @@ class Code:
         self.b.branch(head)
         self.b.position_at_end(done)
 
-    def when(self, condition: ir.Value, body: Callable[[], None]) -> None:
-        """Runs `body` where the i1 `condition` holds."""
+    def when(
+        self, condition: ir.Value, body: Callable[[], None], otherwise: Callable[[], None] | None = None
+    ) -> None:
+        """Runs `body` where the i1 `condition` holds, and `otherwise` where it does not."""
         then = self.function.append_basic_block("then")
         done = self.function.append_basic_block("done")
-        self.b.cbranch(condition, then, done)
-        self.b.position_at_end(then)
-        body()
-        self.b.branch(done)
+        other = self.function.append_basic_block("else") if otherwise is not None else done
+        self.b.cbranch(condition, then, other)
+        for block, write in ((then, body), (other, otherwise)):
+            if write is not None:
+                self.b.position_at_end(block)
+                write()
+                self.b.branch(done)
         self.b.position_at_end(done)
 
     def ret(self, value: ir.Value | None = None) -> None:

@@ -22,10 +22,7 @@ SYMBOL = "graphc_parallel"
 
 
 def emit_parallel(emitter: KernelEmitter, s: k.Loop) -> None:
-    """Code that runs the iterations of `s`, each one a task."""
-    if emitter.target.threads == 1:
-        emitter.serial(s)
-        return
+    """Code that runs the iterations of `s`, each one a task; in this thread where they are too few."""
     capture = Capture(emitter.frame, s.body)
     code = Code(emitter.code.module, emitter.part_name("task"), [PTR, I64, I64], internal=True)
     block, task, _ = code.args
@@ -33,7 +30,23 @@ def emit_parallel(emitter: KernelEmitter, s: k.Loop) -> None:
     inner.frame.axes[s.axis] = task
     inner.emit(s.body)
     code.ret()
-    call(emitter, code.function, capture.pack(emitter.code), emitter.size(s.axis.extent))
+    context, tasks = capture.pack(emitter.code), emitter.size(s.axis.extent)
+    if isinstance(s.axis.extent, int):
+        call(emitter, code.function, context, tasks)
+        return
+    here = emitter.code
+
+    def one(i: ir.Value) -> None:
+        here.b.call(code.function, [context, i, i64(0)])
+
+    def alone() -> None:
+        here.loop(tasks, one, name="alone")
+
+    here.when(
+        here.compare(">=", tasks, i64(s.least)),
+        lambda: call(emitter, code.function, context, tasks),
+        alone,
+    )
 
 
 def fork_join(emitter: KernelEmitter, body: ir.Function, carried: Sequence[ir.Value], tasks: int) -> None:

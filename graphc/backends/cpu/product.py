@@ -8,6 +8,7 @@ from llvmlite import ir
 
 from graphc.backends.cpu.frame import Capture, Lanes
 from graphc.backends.cpu.gemm import MatmulShape, Tile, column_block, emit_matmul, row_block, scratch_bytes
+from graphc.backends.cpu.index import Truth, at_least, both
 from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
 from graphc.backends.cpu.parallel import fork_join
 from graphc.dataclass import dataclass
@@ -39,23 +40,56 @@ def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
         registers=target.registers,
     )
     function.linkage = "internal"
-    scratch = (
-        -(-scratch_bytes(shape, vector_bytes=target.vector_bytes, registers=target.registers) // 64) * 64
-    )
+    scratch = packing_bytes(emitter, s)
     strides = [emitter.size(d) for d in (*s.left.strides, *s.right.strides)]
     operands = [emitter.address(o.buffer, emitter.uniform_part(o.index)[0]) for o in (s.left, s.right)]
     numbers = [rows, columns, depth, *strides]
     context = capture.pack(emitter.code)
     tasks, whole = division.tasks, columns if division.by_columns else rows
     emitter.scratch_bytes = max(emitter.scratch_bytes, scratch * tasks)
-    if tasks == 1:
+
+    def alone() -> None:
         emitter.code.b.call(function, [*operands, context, i64(0), whole, *numbers, emitter.frame.scratch])
+
+    def together() -> None:
+        assert emitter.frame.scratch is not None
+        carried = [*operands, context, emitter.frame.scratch, *numbers]
+        body = _task(emitter, function, scratch, len(carried), division.by_columns)
+        fork_join(emitter, body, [*carried, _share(emitter, whole, division)], tasks)
+
+    if tasks == 1:
+        alone()
         return
-    assert emitter.frame.scratch is not None
-    carried = [*operands, context, emitter.frame.scratch, *numbers]
-    share = _share(emitter, whole, division)
-    body = _task(emitter, function, scratch, len(carried), division.by_columns)
-    fork_join(emitter, body, [*carried, share], tasks)
+    pays = _pays(emitter, s, division)
+    if pays is True:
+        together()
+    else:
+        emitter.code.when(pays, together, alone)
+
+
+def _pays(emitter: KernelEmitter, s: k.Matmul, division: Division) -> Truth:
+    """Whether threads share a product that they can share, as far as that is known before a call."""
+    code, whole = emitter.code, s.column.extent if division.by_columns else s.row.extent
+    work = product((s.row.extent, s.column.extent, s.depth))
+    shared = emitter.frame.shared
+    return both(
+        code,
+        at_least(code, emitter.number(work), PARALLEL_PRODUCT),
+        at_least(code, emitter.number(whole), division.block + 1),
+        True if shared is None else code.b.not_(shared),
+    )
+
+
+def packing_bytes(emitter: KernelEmitter, s: k.Matmul) -> int:
+    """The scratch that one thread needs for a product, in whole cache lines."""
+    target = emitter.target
+    needed = scratch_bytes(_shape(s), vector_bytes=target.vector_bytes, registers=target.registers)
+    return -(-needed // k.LINE) * k.LINE
+
+
+def can_be_shared(emitter: KernelEmitter, s: k.Matmul) -> bool:
+    """Whether threads may share one product, if that is large enough."""
+    return _division(emitter, s, _shape(s)).tasks > 1
 
 
 def _shape(s: k.Matmul) -> MatmulShape:

@@ -34,8 +34,8 @@ def k0(key, x, out0):
     v10 = np.float32(2.3283064e-10)
     v11 = np.float32(0.5)
     v12 = np.uint64(32)
-    for task in range(13):  # parallel
-        for i0 in range(min(task * 512, 6400), min((task + 1) * 512, 6400)):  # lanes
+    for task in range(9):  # parallel
+        for i0 in range(min(task * 768, 6400), min((task + 1) * 768, 6400)):  # lanes
             v0 = np.int64(i0)
             v1 = np.uint64(v0)
             v4 = np.uint64(threefry2x32(v3, v2, v1))  # programs.py:49
