@@ -121,13 +121,14 @@ class _Count:
         self.double = self.double or value.dtype.itemsize == 8
 
     def _loop(self, s: k.Loop, extents: dict[k.Axis, Dim]) -> None:
-        if s.kind == "parallel":
+        if s.kind == "parallel" and any(isinstance(x, k.Loop) and x.part_of is s.axis for x in s.body):
+            # The parts of a divided loop make one whole loop; what else a task does is little beside it.
             self.tasks.add(s.axis)
-        elif s.axis in self.tasks:
-            return  # what threads leave behind is gathered: little beside the work itself
-        # The parts of a divided loop make one whole loop, whichever task runs them.
-        outer = {axis: n for axis, n in extents.items() if axis is not s.part_of}
-        inner = {**outer, s.axis: s.axis.extent}
+            self.body(s.body, extents)
+            return
+        if s.axis in self.tasks:
+            return  # what the tasks leave behind is gathered
+        inner = {**extents, s.axis: s.axis.extent}
         self.at_most = self.at_most or any(v is not None for v in (s.first, s.end, s.stop))
         self.body(s.body, inner)
         for fold in s.folds:

@@ -218,3 +218,16 @@ def test_small_calls_begin_no_region(function: str, dynamic: dict[str, str], sha
     text = STARTED.format(function=function, dynamic=dynamic, shapes=shapes)
     ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["0", "0", "2"]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "numba"])
+@pytest.mark.parametrize("columns", [0, 3, 4])
+def test_sizes_that_cannot_be_are_refused_before_anything_is_divided(backend: str, columns: int) -> None:
+    def inner(x: Any) -> Any:
+        y = np.exp(x[:, 5:])
+        return y / np.sum(y, axis=1, keepdims=True), np.sum(y, axis=0)
+
+    f = graphc.compile(inner, dynamic={"x": "f32[N, M]"}, backend=backend)
+    with pytest.raises(graphc.ShapeError, match="this function takes M-5 for at least 0"):
+        f(np.ones((3, columns), np.float32))
+    np.testing.assert_array_equal(f(np.ones((3, 6), np.float32))[0], np.ones((3, 1)))
