@@ -157,25 +157,30 @@ class KernelBuilder:
     @contextmanager
     def matmul(
         self,
-        left: k.Operand,
-        right: k.Operand,
+        left: k.Operand | k.Computed,
+        right: k.Operand | k.Computed,
         row: k.Axis,
         column: k.Axis,
-        depth: Dim,
+        step: k.Axis,
         dtype: np.dtype,
     ) -> Iterator[k.Value]:
         """The epilogue of a matrix product is written inside; yields the finished sum."""
+        with self.plane(row, column) as body:
+            result = self._new(dtype, self.depth)
+            yield result
+        self._scopes[-1].append(k.Matmul(result, left, right, row, column, step, body))
+
+    @contextmanager
+    def plane(self, outer: k.Axis, inner: k.Axis) -> Iterator[list[k.Statement]]:
+        """The body of two loops that are entered at once; its statements belong to what runs them."""
         body: list[k.Statement] = []
-        # Row and column are two loops, entered at once.
         self._known.append({})
         self._scopes.append(body)
         with self._scope(body):
-            self._axes[row], self._axes[column] = self.depth - 1, self.depth
-            result = self._new(dtype, self.depth)
-            yield result
+            self._axes[outer], self._axes[inner] = self.depth - 1, self.depth
+            yield body
         self._scopes.pop()
         self._known.pop()
-        self._scopes[-1].append(k.Matmul(result, left, right, row, column, depth, body))
 
     @contextmanager
     def _scope(self, body: list[k.Statement]) -> Iterator[None]:

@@ -137,12 +137,14 @@ class _Count:
 
     def _matmul(self, s: k.Matmul, extents: dict[k.Axis, Dim]) -> None:
         tile = {**extents, s.row: s.row.extent, s.column: s.column.extent}
-        depth = k.Axis("depth", s.depth)
-        self._operation("matmul", s.result, 2, {**tile, depth: s.depth})
-        for operand, axes in ((s.left, (s.row, depth)), (s.right, (depth, s.column))):
+        self._operation("matmul", s.result, 2, {**tile, s.step: s.depth})
+        for operand, axes in ((s.left, (s.row, s.step)), (s.right, (s.step, s.column))):
+            if isinstance(operand, k.Computed):
+                self.body(operand.body, {**extents, **{axis: axis.extent for axis in axes}})
+                continue
             terms = tuple(zip(axes, operand.strides, strict=True))
             index = k.Index((*operand.index.terms, *terms), operand.index.offset, operand.index.dynamic)
-            _touch(self.read, operand.buffer, index, {**tile, depth: s.depth})
+            _touch(self.read, operand.buffer, index, {**tile, s.step: s.depth})
         self.body(s.body, tile)
 
 

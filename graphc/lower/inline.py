@@ -211,14 +211,19 @@ class Inliner:
             return k.While(test, condition, self.copy(s.body))
 
     def _matmul(self, s: k.Matmul) -> k.Matmul:
+        row, column, step = (k.Axis(a.name, a.extent) for a in (s.row, s.column, s.step))
+        self.axes |= {s.row: row, s.column: column, s.step: step}
         left, right = self._operand(s.left), self._operand(s.right)
-        row, column = k.Axis(s.row.name, s.row.extent), k.Axis(s.column.name, s.column.extent)
-        self.axes |= {s.row: row, s.column: column}
         result = self._made(s.result)
         with self._repeated(s.body):
-            return k.Matmul(result, left, right, row, column, s.depth, self.copy(s.body))
+            return k.Matmul(result, left, right, row, column, step, self.copy(s.body))
 
-    def _operand(self, operand: k.Operand) -> k.Operand:
+    def _operand(self, operand: k.Operand | k.Computed) -> k.Operand | k.Computed:
+        if isinstance(operand, k.Computed):
+            outer, inner = (self.axes[a] for a in operand.axes)
+            with self._repeated(operand.body):
+                body = self.copy(operand.body)
+                return k.Computed(self.values[operand.value], (outer, inner), body)
         buffer, index = self._place(operand.buffer, operand.index)
         return k.Operand(buffer, index, operand.strides)
 
@@ -240,7 +245,7 @@ def without_dead_stores(body: Sequence[k.Statement], private: set[k.Buffer]) -> 
     read = {s.buffer for s in k.statements(list(body)) if isinstance(s, k.Load)}
     for s in k.statements(list(body)):
         if isinstance(s, k.Matmul):
-            read |= {s.left.buffer, s.right.buffer}
+            read |= {operand.buffer for operand in s.in_memory}
     return _without_stores(body, private - read)
 
 

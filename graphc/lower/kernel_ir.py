@@ -210,20 +210,47 @@ class Operand:
 
 
 @dataclass(eq=False)
+class Computed:
+    """A matrix whose element at `axes` is `value`, made by `body` where a product packs its operand.
+
+    The second of the axes is the one along which most of what `body` loads is contiguous.
+    """
+
+    value: Value
+    axes: tuple[Axis, Axis]
+    body: list[Statement]
+
+
+@dataclass(eq=False)
 class Matmul:
-    """For every (row, column): `result` = Σ_k left[row, k] · right[k, column], then the epilogue `body`.
+    """For every (row, column): `result` = Σ left[row, step] · right[step, column], then the epilogue `body`.
 
     `column` is a lanes axis. `body` sees finished sums only; it does all stores. How operands are
-    packed is the emitter's: it takes the scratch it needs.
+    packed is the emitter's: it takes the scratch it needs, and may compute an element more than once.
     """
 
     result: Value
-    left: Operand
-    right: Operand
+    left: Operand | Computed
+    right: Operand | Computed
     row: Axis
     column: Axis
-    depth: Dim
+    step: Axis
     body: list[Statement] = field(default_factory=list)
+
+    @property
+    def depth(self) -> Dim:
+        """How many products a sum has."""
+        return self.step.extent
+
+    @property
+    def in_memory(self) -> tuple[Operand, ...]:
+        """The operands that are matrices in memory."""
+        return tuple(o for o in (self.left, self.right) if isinstance(o, Operand))
+
+    @property
+    def computed(self) -> tuple[Computed, ...]:
+        """The operands that are computed while they are packed."""
+        return tuple(o for o in (self.left, self.right) if isinstance(o, Computed))
 
 
 Statement: TypeAlias = Constant | SizeOf | Let | Coordinate | Load | Store | Flag | Loop | If | While | Matmul
@@ -245,6 +272,9 @@ def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statem
         yield statement
         if isinstance(statement, While):
             yield from statements(statement.test)
+        if isinstance(statement, Matmul):
+            for operand in statement.computed:
+                yield from statements(operand.body)
         if isinstance(statement, Loop | If | While | Matmul):
             yield from statements(statement.body)
 
@@ -275,6 +305,5 @@ def buffers_of(body: list[Statement]) -> tuple[tuple[Buffer, ...], frozenset[Buf
         if isinstance(s, Store):
             written.add(s.buffer)
         if isinstance(s, Matmul):
-            found.setdefault(s.left.buffer)
-            found.setdefault(s.right.buffer)
+            found.update(dict.fromkeys(operand.buffer for operand in s.in_memory))
     return tuple(found), frozenset(written)

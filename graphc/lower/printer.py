@@ -109,12 +109,18 @@ class _Printer:
             yield f"{pad}{_typed(c.result)} = {c.current}"
 
     def _matmul(self, s: k.Matmul, depth: int) -> Iterator[str]:
-        def operand(o: k.Operand) -> str:
+        def operand(o: k.Operand | k.Computed) -> str:
+            if isinstance(o, k.Computed):
+                return str(o.value)
             return f"{self.buffer(o.buffer)}[{self.index(o.index)}; strides {o.strides[0]}, {o.strides[1]}]"
 
         pad = "    " * depth
         rows, columns = f"{self.axis(s.row)} < {s.row.extent}", f"{self.axis(s.column)} < {s.column.extent}"
         yield f"{pad}for tiles of {rows}, {columns}:"
+        for computed in s.computed:
+            axes = ", ".join(f"{self.axis(a)} < {a.extent}" for a in computed.axes)
+            yield f"{pad}    packing {axes}:"
+            yield from self.lines(computed.body, depth + 2)
         product = f"sum over {s.depth} of {operand(s.left)} {operand(s.right)}"
         yield f"{pad}    {_typed(s.result)} = {product}"
         yield from self.lines(s.body, depth + 1)

@@ -11,10 +11,10 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
-from graphc.lower.expressions import Offset, Read
+from graphc.lower.expressions import Expression, Offset, Read
 from graphc.lower.fuse import Group, is_aligned
 from graphc.lower.schedule import collapse, loop_axes
-from graphc.lower.tasks import Pointwise, Product, offsets_of
+from graphc.lower.tasks import Pointwise, Product, expressions, offsets_of
 from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
 
 
@@ -67,13 +67,13 @@ class ProductScheduler:
                 stack.enter_context(b.loop(loop.axis, "parallel"))
             row = roles.row.axis if roles.row else k.Axis("row", 1)
             column = roles.column.axis if roles.column else k.Axis("column", 1)
-            depth: Dim = roles.depth.axis.extent if roles.depth else 1
+            step = roles.depth.axis if roles.depth else k.Axis("depth", 1)
             operands = (
                 self._operand(left, roles.row, roles.depth),
                 self._operand(right, roles.depth, roles.column),
             )
             dtype = task.node.array_type.dtype
-            value = stack.enter_context(b.matmul(*operands, row, column, depth, dtype))
+            value = stack.enter_context(b.matmul(*operands, row, column, step, dtype))
             self._epilogue(value)
         return b.body
 
@@ -89,13 +89,29 @@ class ProductScheduler:
         if node in self.buffers:
             self.builder.store(self.buffers[node], self.writer.index(target), value)
 
-    def _operand(self, read: Read, first: LoopAxis | None, second: LoopAxis | None) -> k.Operand:
+    def _operand(
+        self, read: Expression, first: LoopAxis | None, second: LoopAxis | None
+    ) -> k.Operand | k.Computed:
+        if not isinstance(read, Read):
+            assert first is not None and second is not None, "operands with both axes are computed"
+            return self._computed(read, first, second)
         strides = tuple(
             read.offset.coefficient(loop.covers[-1]) if loop is not None else 0 for loop in (first, second)
         )
         around = {loop.covers[-1] for loop in self.roles.around}
         base = Offset(tuple((a, c) for a, c in read.offset.terms if a in around), read.offset.constant)
         return k.Operand(self.buffers[read.node], self.writer.index(base), (strides[0], strides[1]))
+
+    def _computed(self, value: Expression, first: LoopAxis, second: LoopAxis) -> k.Computed:
+        """The operand as statements of its own, over the axes in the order in which it lies in memory."""
+        reads = [e.offset for e in expressions(value) if isinstance(e, Read)]
+        across = sum(o.coefficient(first.covers[-1]) == 1 for o in reads)
+        outer, inner = (second, first) if across * 2 > len(reads) else (first, second)
+        axes = [*self.roles.around, outer, inner]
+        writer = ExpressionWriter(self.builder, axes, self.buffers, self.writer.errors, lambda _: None)
+        with self.builder.plane(outer.axis, inner.axis) as body:
+            result = writer.write(value)
+        return k.Computed(result, (outer.axis, inner.axis), body)
 
     def _forwarded(self, read: Read) -> k.Value | None:
         if read.node in self.values and is_aligned(read, self.group, "full"):
@@ -110,7 +126,7 @@ def _class(task: Product, axis: int) -> tuple[bool, bool, bool]:
 def assign_roles(task: Product, loops: Sequence[LoopAxis]) -> Roles:
     """The longest axis of each kind goes into the matrix product, the others loop around it."""
     rank = len(task.domain)
-    depth = [a for a in loops if a.covers[0] >= rank]
+    depth = [LoopAxis(k.Axis("depth", a.axis.extent), a.covers) for a in loops if a.covers[0] >= rank]
     if len(depth) > 1:
         raise VerificationError(f"a product sums over {len(depth)} axes that do not form one")
     result = [a for a in loops if a.covers[0] < rank]
@@ -148,10 +164,15 @@ def _should_swap(
     if depth is None:
         return bool(only_left)
     if only_right:  # a vector times a matrix: rows of dot products if the matrix is stored that way
-        return task.right.offset.coefficient(depth.covers[-1]) == 1
+        return _stride(task.right, depth) == 1
     if only_left:
-        return task.left.offset.coefficient(depth.covers[-1]) != 1
+        return _stride(task.left, depth) != 1
     return False
+
+
+def _stride(operand: Expression, loop: LoopAxis) -> Dim:
+    assert isinstance(operand, Read), "beside a vector stands a matrix in memory"
+    return operand.offset.coefficient(loop.covers[-1])
 
 
 def _fixed(extent: Dim) -> int:

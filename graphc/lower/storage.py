@@ -13,6 +13,7 @@ import numpy as np
 from graphc.control.scan import Scan
 from graphc.ir.graph import Graph, Item, Node, topological, users_of
 from graphc.lower.expressions import Offset, reshape_coordinates
+from graphc.lower.prologue import is_computed
 from graphc.ops import leaf, view
 from graphc.ops.barrier import Barrier, behind_barriers, computed_from
 from graphc.ops.base import AbstractElementwise, AbstractReduction
@@ -49,7 +50,12 @@ def choose_stored(graph: Graph, kept: Sequence[Node] = ()) -> set[Node]:
     depth: dict[Node, int] = {}
     for node in nodes:
         if not is_pointwise(node):
-            _store_operands(node, stored)
+            computed = [
+                node.args[i]
+                for i in range(2 if isinstance(node.op, Contract) else 0)
+                if is_computed(node, i, stored, cost, users, graph.outputs)
+            ]
+            _store_operands(node, stored, computed)
             continue
         cost[node] = _cost(node, stored, cost)
         depth[node] = 1 + max((depth[a] for a in computed_from(node) if a not in stored), default=0)
@@ -92,11 +98,13 @@ def is_counter(node: Node) -> bool:
     return isinstance(node.op, leaf.Iota) and node.op.dtype == np.int64 and len(node.op.shape) == 1
 
 
-def _store_operands(node: Node, stored: set[Node]) -> None:
-    """Anchors that read memory directly need their operands there."""
+def _store_operands(node: Node, stored: set[Node], computed: Sequence[Node]) -> None:
+    """Anchors that read memory directly need their operands there, but for those that they compute."""
     if isinstance(node.op, AbstractReduction | view.Concatenate | leaf.Input | Item):
         return
     for arg in _operands_in_memory(node):
+        if arg in computed:
+            continue
         source = strided_source(arg, stored) if isinstance(node.op, Contract) else arg
         stored.add(arg if is_scalar_constant(source) else source)
 

@@ -77,20 +77,23 @@ class Reduction(AbstractTask):
 
 @dataclass(frozen=True, eq=False)
 class Product(AbstractTask):
-    """node[target] = Σ left · right; domain axes: those of the result, then the summed ones."""
+    """node[target] = Σ left · right; domain axes: those of the result, then the summed ones.
+
+    Operands are strided memory, or are computed where they are packed.
+    """
 
     node: Node
     domain: tuple[Dim, ...]
     summed: tuple[Dim, ...]
-    left: Read
-    right: Read
+    left: Expression
+    right: Expression
     target: Offset
     left_axes: frozenset[int]
     right_axes: frozenset[int]
 
     @cached_property
-    def reads(self) -> tuple[Read, ...]:
-        return (self.left, self.right)
+    def expressions(self) -> tuple[Expression, ...]:
+        return (*expressions(self.left), *expressions(self.right))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +151,6 @@ def _product(node: Node, op: Contract, points: PointEvaluator) -> Task:
     place = {label: axis_offset(order.index(label)) if label in order else Offset() for label in size}
     left = points.at(a, tuple(place[label] for label in op.left))
     right = points.at(b, tuple(place[label] for label in op.right))
-    assert isinstance(left, Read) and isinstance(right, Read), "matrix operands are strided memory"
     result = len(order) - len(summed)
     return Product(
         node,
@@ -210,8 +212,6 @@ def offsets_of(task: Task) -> list[Offset]:
     if isinstance(task, Opaque):
         return []
     found = [task.target]
-    if isinstance(task, Product):
-        return [*found, task.left.offset, task.right.offset]
     for e in task.expressions:
         if isinstance(e, Read | Position):
             found.append(e.offset)

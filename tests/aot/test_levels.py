@@ -16,6 +16,7 @@ import pytest
 import graphc
 from graphc.aot.build import Build
 from graphc.aot.link import linker_for
+from graphc.lower.kernel_ir import Matmul, statements
 from tests.aot.calling import Exported
 
 pytestmark = pytest.mark.skipif(linker_for("x86_64") is None, reason="no C compiler to link with")
@@ -100,6 +101,31 @@ def test_the_best_level_is_taken_and_agrees_with_the_process_to_the_bit(all_leve
     assert target == "x86-64-v4"
     y, total = graphc.compile(attention, dynamic={"x": ("N", None)})(X, W)
     np.testing.assert_array_equal(got, np.append(y.ravel(), total))
+
+
+@pytest.mark.parametrize("layout", [(0, 0), (1, 0), (0, 1), (1, 1)], ids=str)
+@pytest.mark.parametrize("level", LEVELS[:2])
+def test_lower_levels_compute_operands_while_packing(
+    tmp_path: Path, level: str, layout: tuple[int, int]
+) -> None:
+    if level == "x86-64-v3" and not HOST.get("avx2"):
+        pytest.skip("this processor has no AVX2")
+
+    def both(x: Any, w: Any) -> Any:
+        a, b = np.maximum(x, 0), np.abs(w)
+        return (a.T if layout[0] else a) @ (b.T if layout[1] else b)
+
+    m, depth, n = 523, 531, 511
+    shapes = [(depth, m) if layout[0] else (m, depth), (n, depth) if layout[1] else (depth, n)]
+    x, w = (RNG.normal(size=shape).astype(np.float32) for shape in shapes)
+    types = [f"f32[{rows}, {columns}]" for rows, columns in shapes]
+    plan = graphc.compile(both).lower(*types).kernels
+    (product,) = [s for kernel in plan.kernels for s in statements(kernel.body) if isinstance(s, Matmul)]
+    assert len(product.computed) == 2
+    library = Exported(graphc.export(both, *types, path=tmp_path, targets=level))
+    status, got = library.call("both", {"x": x, "w": w})
+    assert status == 0
+    np.testing.assert_allclose(got["out"], both(x.astype(np.float64), w), rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("level", LEVELS[:2])

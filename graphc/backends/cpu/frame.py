@@ -112,7 +112,7 @@ def axes_used(body: Sequence[k.Statement]) -> set[k.Axis]:
             case k.Loop(part_of=k.Axis() as task):
                 used.add(task)
             case k.Matmul():
-                used.update(a for o in (s.left, s.right) for a, _ in o.index.terms)
+                used.update(a for o in s.in_memory for a, _ in o.index.terms)
     return used
 
 
@@ -139,6 +139,5 @@ def values_used(body: Sequence[k.Statement]) -> set[k.Value]:
                 used.update(v for c in s.carries for v in (c.initial, c.following))
                 used.update(v for v in (s.first, s.end, s.stop) if v is not None)
             case k.Matmul():
-                for operand in (s.left, s.right):
-                    used.update(v for v, _ in operand.index.dynamic)
+                used.update(v for operand in s.in_memory for v, _ in operand.index.dynamic)
     return used

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from llvmlite import ir
 
+from graphc.backends.cpu.computed import Evaluated
 from graphc.backends.cpu.gemm_blocks import Layout, Product, effective_strides, emit_block_loops
 from graphc.backends.cpu.gemm_plan import CacheSizes, MatmulShape, plan_matmul
 from graphc.backends.cpu.index import Index
@@ -42,6 +43,7 @@ def emit_matmul(
     caches: CacheSizes | None = None,
     by_columns: bool = False,
     registers: int = 32,
+    evaluated: tuple[Evaluated | None, Evaluated | None] = (None, None),
 ) -> ir.Function:
     """Defines `void name(ptr a, b, context, i64 first, end, m, n, k, a_sm, a_sk, b_sk, b_sn, ptr scratch)`.
 
@@ -50,7 +52,8 @@ def emit_matmul(
     constants; the others come from the arguments. `scratch` holds `scratch_bytes(shape)` bytes, aligned to
     64, one area per thread. Results do not depend on how the rows, or columns, are split. With
     `unrolled_epilogue=False` the epilogue's code exists once (and once more masked) and runs in a loop over
-    a tile in memory: for epilogues of many instructions.
+    a tile in memory: for epilogues of many instructions. Of an operand that is `evaluated`, the pointer is
+    what its elements are computed from.
     """
     code = Code(module, name, [PTR, PTR, PTR, *[I64] * len(INTEGERS), PTR])
     numbers: dict[str, Index] = dict(zip(INTEGERS, code.args[3:-1], strict=True))
@@ -64,7 +67,7 @@ def emit_matmul(
         emit_vector_product(code, shape, form, numbers, epilogue, vector_bytes)
     else:
         plan = plan_matmul(shape, vector_bytes, caches, registers)
-        product = Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue)
+        product = Product(code, name, shape, plan, numbers, epilogue, unrolled_epilogue, evaluated)
         single = _single_row_form(shape)
         if single is None:
             emit_block_loops(product)

@@ -12,6 +12,7 @@ from dataclasses import field, replace
 
 from llvmlite import ir
 
+from graphc.backends.cpu.computed import Evaluated, emit_packer
 from graphc.backends.cpu.gemm_plan import MatmulShape, Plan
 from graphc.backends.cpu.index import Index, floor_to, minus, plus, round_up, smaller, times
 from graphc.backends.cpu.llvm import Code, i64, scalar_type
@@ -76,6 +77,7 @@ class Product:
     numbers: dict[str, Index]
     epilogue: Epilogue
     unrolled: bool
+    evaluated: tuple[Evaluated | None, Evaluated | None] = (None, None)
     kernels: dict[Kernel, ir.Function] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,6 +162,10 @@ def _pack_b(p: Product, block: Block) -> None:
         first = code.at(p.b, p.element, rows, times(code, plus(code, block.column, j), b_sn))
         columns = smaller(code, plan.width, minus(code, block.columns, j))
         to = code.at(target, p.element, times(code, j, block.steps))
+        if p.evaluated[1] is not None:
+            origin = (block.depth, plus(code, block.column, j))
+            _evaluate(p, 1, to, origin, (block.steps, columns), plan.width)
+            return
         _pack(p, (first, to), (block.steps, columns), (b_sk, b_sn), plan.width, plan.vectors)
 
     code.loop(block.columns, panel, step=plan.width, name="pack")
@@ -170,12 +176,36 @@ def _pack_a(p: Product, block: Block) -> None:
     code, numbers = p.code, p.numbers
     a_sm, a_sk = numbers["a_sm"], numbers["a_sk"]
     rows = minus(code, block.rows_end, block.row)
+    by_rows = p.layout.a_strides[1] == 1
+    if p.evaluated[0] is not None:
+        origin, sizes = (block.row, block.depth), (rows, block.steps)
+        if not by_rows:
+            origin, sizes = origin[::-1], sizes[::-1]
+        _evaluate(p, 0, p.scratch, origin, sizes, max(p.layout.a_strides))
+        return
     first = code.at(p.a, p.element, times(code, block.row, a_sm), times(code, block.depth, a_sk))
-    if p.layout.a_strides[1] == 1:
+    if by_rows:
         _pack(p, (first, p.scratch), (rows, block.steps), (a_sm, a_sk), p.layout.a_strides[0], p.plan.vectors)
     else:
         vectors = max(1, p.layout.group // p.plan.lanes)
         _pack(p, (first, p.scratch), (block.steps, rows), (a_sk, a_sm), p.layout.a_strides[1], vectors)
+
+
+def _evaluate(
+    p: Product,
+    side: int,
+    target: ir.Value,
+    origin: tuple[Index, Index],
+    sizes: tuple[Index, Index],
+    target_stride: int,
+) -> None:
+    """Fills a panel with sizes = (rows, columns) elements of a computed operand, from `origin` on."""
+    evaluated, name = p.evaluated[side], f"{p.name}.{'ab'[side]}"
+    assert evaluated is not None
+    function = p.code.module.globals.get(name) or emit_packer(
+        p.code.module, name, p.element, p.plan.lanes, evaluated, target_stride
+    )
+    p.code.b.call(function, [(p.a, p.b)[side], target, *map(i64, origin), *map(i64, sizes)])
 
 
 def _pack(

@@ -14,7 +14,8 @@ from graphc.dataclass import dataclass
 class MatmulShape:
     """C[m, n] = Σ_k A[m, k] B[k, n]; sizes are ints, or None where known only at run time.
 
-    Strides count elements: `a_strides` along (m, k), `b_strides` along (k, n).
+    Strides count elements: `a_strides` along (m, k), `b_strides` along (k, n). Operands that are `computed`
+    are always packed; of their strides only counts which of them is 1.
     """
 
     dtype: np.dtype
@@ -23,6 +24,7 @@ class MatmulShape:
     k: int | None
     a_strides: tuple[int | None, int | None]
     b_strides: tuple[int | None, int | None]
+    computed: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _is_large(shape: MatmulShape, caches: CacheSizes) -> bool:
 
 
 def _rows_that_pay_for_packing_b(shape: MatmulShape, caches: CacheSizes) -> int | None:
-    if shape.b_strides[1] != 1 and shape.n != 1:
+    if shape.computed[1] or (shape.b_strides[1] != 1 and shape.n != 1):
         return 0
     if not _is_large(shape, caches):
         return None
@@ -102,6 +104,8 @@ def _rows_that_pay_for_packing_b(shape: MatmulShape, caches: CacheSizes) -> int 
 
 
 def _packs_a(shape: MatmulShape, caches: CacheSizes) -> bool:
+    if shape.computed[0]:
+        return True
     if (shape.n or UNKNOWN) < 64 or shape.m == 1:
         return False
     a_sm, a_sk = shape.a_strides

@@ -34,7 +34,9 @@ class VectorForm:
 
 
 def vector_form(shape: MatmulShape) -> VectorForm | None:
-    """The form for `shape`, or None where the general product serves it better."""
+    """The form for `shape`, or None where the general product serves it better, or must."""
+    if any(shape.computed):
+        return None
     if shape.n == 1:
         if shape.a_strides[1] == 1 and shape.b_strides[0] == 1:
             return VectorForm(dot=True, row=False)

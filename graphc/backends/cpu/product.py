@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from graphc.backends.cpu.computed import Element, Evaluated
 from graphc.backends.cpu.frame import Capture, Lanes
 from graphc.backends.cpu.gemm import MatmulShape, Tile, column_block, emit_matmul, row_block, scratch_bytes
 from graphc.backends.cpu.index import Truth, at_least, both
-from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64
+from graphc.backends.cpu.llvm import I8, I64, PTR, Code, i64, lanes_of
 from graphc.backends.cpu.parallel import fork_join
 from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, SymbolicDim, product
@@ -38,11 +39,17 @@ def emit_product(emitter: KernelEmitter, s: k.Matmul) -> None:
         unrolled_epilogue=not long,
         by_columns=division.by_columns,
         registers=target.registers,
+        evaluated=(_evaluated(emitter, s, s.left), _evaluated(emitter, s, s.right)),
     )
     function.linkage = "internal"
     scratch = packing_bytes(emitter, s)
-    strides = [emitter.size(d) for d in (*s.left.strides, *s.right.strides)]
-    operands = [emitter.address(o.buffer, emitter.uniform_part(o.index)[0]) for o in (s.left, s.right)]
+    strides = [emitter.size(d) for o in (s.left, s.right) for d in _strides(o, s)]
+    operands = [
+        emitter.address(o.buffer, emitter.uniform_part(o.index)[0])
+        if isinstance(o, k.Operand)
+        else Capture(emitter.frame, o.body).pack(emitter.code)
+        for o in (s.left, s.right)
+    ]
     numbers = [rows, columns, depth, *strides]
     context = capture.pack(emitter.code)
     tasks, whole = division.tasks, columns if division.by_columns else rows
@@ -93,14 +100,47 @@ def can_be_shared(emitter: KernelEmitter, s: k.Matmul) -> bool:
 
 
 def _shape(s: k.Matmul) -> MatmulShape:
+    a, b = ([_known(d) for d in _strides(o, s)] for o in (s.left, s.right))
     return MatmulShape(
-        s.left.buffer.dtype,
+        s.result.dtype,
         _known(s.row.extent),
         _known(s.column.extent),
         _known(s.depth),
-        (_known(s.left.strides[0]), _known(s.left.strides[1])),
-        (_known(s.right.strides[0]), _known(s.right.strides[1])),
+        (a[0], a[1]),
+        (b[0], b[1]),
+        (isinstance(s.left, k.Computed), isinstance(s.right, k.Computed)),
     )
+
+
+def _strides(operand: k.Operand | k.Computed, s: k.Matmul) -> tuple[Dim, Dim]:
+    """The strides of an operand; of one that is computed, 1 along the axis that its vectors go along."""
+    if isinstance(operand, k.Operand):
+        return operand.strides
+    second = s.step if operand is s.left else s.column
+    return (0, 1) if operand.axes[1] is second else (1, 0)
+
+
+def _evaluated(emitter: KernelEmitter, s: k.Matmul, operand: k.Operand | k.Computed) -> Evaluated | None:
+    """The code of an operand that is computed, from the frame of the product."""
+    if isinstance(operand, k.Operand):
+        return None
+    capture, (outer_axis, inner_axis) = Capture(emitter.frame, operand.body), operand.axes
+
+    def begin(code: Code, context: ir.Value) -> Element:
+        frame = capture.unpack(code, context)
+
+        def element(outer: ir.Value, inner: ir.Value, lanes: int, mask: ir.Value | None) -> ir.Value:
+            frame.axes[outer_axis], frame.axes[inner_axis] = outer, inner
+            body = type(emitter)(code, frame, emitter.name, emitter.target)
+            body.lanes = Lanes(inner_axis, inner, lanes, mask) if lanes > 1 else None
+            body.emit(operand.body)
+            value = frame.values[operand.value]
+            return value if lanes_of(value.type) == lanes else code.splat(value, lanes)
+
+        return element
+
+    # A is packed along the axis that is contiguous, B along its columns.
+    return Evaluated(begin, crosswise=operand is s.right and inner_axis is s.step)
 
 
 def _known(dim: Dim) -> int | None:

@@ -192,13 +192,11 @@ class _Printer:
 
     def _matmul(self, s: k.Matmul) -> None:
         """Three nested loops; the epilogue runs after the innermost."""
-        variables = [self.names.fresh(name) for name in (s.row.name, s.column.name, "depth")]
+        variables = [self.names.fresh(name) for name in (s.row.name, s.column.name, s.step.name)]
         row, column, depth = variables
         dtype = s.result.dtype
-        self.axes[s.row], self.axes[s.column] = row, column
-        left = self._index(s.left.index, (row, s.left.strides[0]), (depth, s.left.strides[1]))
-        right = self._index(s.right.index, (depth, s.right.strides[0]), (column, s.right.strides[1]))
-        pair = [f"{self.buffers[s.left.buffer]}[{left}]", f"{self.buffers[s.right.buffer]}[{right}]"]
+        self.axes |= {s.row: row, s.column: column, s.step: depth}
+        pair = [self._operand(s.left, row, depth), self._operand(s.right, depth, column)]
         factor = expression("multiply", pair, [dtype, dtype], dtype)
         total = expression("add", [str(s.result), factor], [dtype, dtype], dtype)
         self._line(f"for {row} in range({self._dim(s.row.extent)}):")
@@ -206,11 +204,18 @@ class _Printer:
         self._line(f"for {column} in range({self._dim(s.column.extent)}):")
         self._indent += 1
         self._line(f"{s.result} = {literal(0, dtype)}")
-        self._block(f"for {depth} in range({self._dim(s.depth)}):", after=[f"{s.result} = {total}"])
+        before = [x for operand in s.computed for x in operand.body]
+        self._block(f"for {depth} in range({self._dim(s.depth)}):", before, [f"{s.result} = {total}"])
         self.body(s.body)
         self._indent -= 2
         for variable in variables:
             self.names.release(variable)
+
+    def _operand(self, operand: k.Operand | k.Computed, first: str, second: str) -> str:
+        if isinstance(operand, k.Computed):
+            return str(operand.value)
+        index = self._index(operand.index, (first, operand.strides[0]), (second, operand.strides[1]))
+        return f"{self.buffers[operand.buffer]}[{index}]"
 
 
 def _as_index(value: k.Value) -> str:
