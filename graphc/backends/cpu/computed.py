@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from llvmlite import ir
@@ -11,6 +10,7 @@ from llvmlite import ir
 from graphc.backends.cpu.index import Index, floor_to, minus, plus, smaller, times
 from graphc.backends.cpu.llvm import I64, PTR, Code, i64
 from graphc.backends.cpu.packing import transpose
+from graphc.dataclass import dataclass
 
 # (outer, inner, lanes, mask) -> the elements at (outer, inner + lane); no mask: all of them are there.
 Element: TypeAlias = Callable[[ir.Value, ir.Value, int, "ir.Value | None"], ir.Value]
