@@ -1,7 +1,8 @@
 """Rewrites a graph into the ops that kernels are made of; meaning is unchanged.
 
 Position-finding reductions become plain ones, products that are not floating-point matrix products
-become sums, summed axes of a product become one, and every output becomes a value of its own.
+become sums, summed axes of a product become one, Fourier transforms get their tables, and every output
+becomes a value of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, product
 from graphc.ir.graph import Builder, Graph, Item, Node
 from graphc.ir.types import ArrayType
+from graphc.lower.fourier.planned import Planned, tables_for
 from graphc.ops import leaf, reduce, view
 from graphc.ops.base import AbstractElementwise, apply
 from graphc.ops.contract import Contract
+from graphc.ops.fourier import AbstractFourier
 from graphc.ops.stop import StopGradient
 from graphc.passes.engine import with_regions
 from graphc.trace.context import Trace, tracing
@@ -105,6 +108,10 @@ def _expanded(trace: Trace, node: Node, args: tuple[Node, ...]) -> Node:
             return _first_position(values[0], op.axis, np.min).node
         case Contract() as op:
             return _product(op, *values).node
+        case AbstractFourier() as op:
+            x = args[0].array_type
+            table = trace.builder.add(leaf.Const.of(tables_for(op, x).numbers, x.dtype))
+            return trace.builder.add(Planned(op), *args, table, source=node.source)
         case AbstractControl() as op:
             return _with_prepared_regions(trace, op, args, node.source)
     return trace.builder.add(node.op, *args, source=node.source)

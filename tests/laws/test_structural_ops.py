@@ -20,6 +20,7 @@ from graphc.ops.cast import Cast
 from graphc.ops.contract import Contract
 from graphc.ops.convergence import Converged
 from graphc.ops.cumulative import CumMax, CumMin, CumProd, CumSum, LinearRecurrence
+from graphc.ops.fourier import Fourier, RealFourier, RealFourierTransposed
 from graphc.ops.gather import Gather, ScatterAdd, ScatterSet
 from graphc.ops.leaf import Const, Iota, Size, Unset
 from graphc.ops.linalg import LU, QR, SVD, Cholesky, Eigh, TriangularSolve
@@ -109,6 +110,12 @@ CASES = {
         for turned in (False, True)
         for unit in (False, True)
     },
+    "fourier": Case(Fourier(1), (X, X[::-1] * 2)),
+    "fourier_inverse": Case(Fourier(1, True), (CUBE, CUBE[:, ::-1])),
+    "real_fourier": Case(RealFourier(0), (CUBE.reshape(6, 4),)),
+    "real_fourier_odd": Case(RealFourier(1), (CUBE,)),
+    "real_fourier_transposed": Case(RealFourierTransposed(1, 6), (X, X[::-1] + 1)),
+    "real_fourier_transposed_odd": Case(RealFourierTransposed(0, 5), (X, X[::-1] + 1)),
     "const": Case(Const.of(X), ()),
     "iota": Case(Iota(I64, (2, 3), 1), ()),
     "size": Case(Size(3), ()),
@@ -177,6 +184,7 @@ MODULES = (
     "leaf",
     "barrier",
     "convergence",
+    "fourier",
 )
 
 
@@ -261,6 +269,11 @@ BAD = [
     (LU(), "i64[2, 2]"),
     (TriangularSolve(True, False, False), "f64[2, 2] f64[3, 1]"),
     (LinearRecurrence(0), "f64[2] f64[3]"),
+    (Fourier(0), "f64[4] f64[5]"),
+    (Fourier(0), "i64[4] i64[4]"),
+    (Fourier(0), "f64[N] f64[N]"),
+    (RealFourier(0), "f64[0, 3]"),
+    (RealFourierTransposed(0, 6), "f64[3] f64[3]"),
 ]
 
 

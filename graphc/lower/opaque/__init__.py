@@ -8,9 +8,11 @@ from typing import TypeAlias
 from graphc.ir.graph import AbstractOp, Node
 from graphc.lower import kernel_ir as k
 from graphc.lower.build import KernelBuilder
+from graphc.lower.fourier.planned import Planned
 from graphc.lower.opaque.convergence import converged
 from graphc.lower.opaque.cumulative import cumulative, linear_recurrence
 from graphc.lower.opaque.eigh import eigh
+from graphc.lower.opaque.fourier import fourier
 from graphc.lower.opaque.householder import qr
 from graphc.lower.opaque.scatter import scatter
 from graphc.lower.opaque.searching import searchsorted
@@ -47,4 +49,5 @@ OPAQUE: dict[type[AbstractOp], Emit] = {
     QR: qr,
     Eigh: eigh,
     SVD: svd,
+    Planned: fourier,
 }
