@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -24,6 +24,11 @@ from graphc.trace.context import leaked, user_line_with_text
 
 _SUPPORTED = frozenset(DTYPE_NAMES.values())
 _INT64 = np.iinfo(np.int64)
+_PARTS: dict[np.dtype, np.dtype] = {
+    np.dtype(np.complex64): np.dtype(np.float32),
+    np.dtype(np.complex128): np.dtype(np.float64),
+}
+ComplexKind: TypeAlias = Literal["", "array", "python complex"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +40,18 @@ class Leaf:
 
     kind: ArgumentKind
     type: ArrayType
+    # A complex array or number is passed as floats: its parts are along a last axis of length 2.
+    parts: ComplexKind = ""
 
 
 _making = threading.Lock()
-_leaves: WeakValueDictionary[tuple[ArgumentKind, ArrayType], Leaf] = WeakValueDictionary()
+_leaves: WeakValueDictionary[tuple[ArgumentKind, ArrayType, ComplexKind], Leaf] = WeakValueDictionary()
 
 
-def leaf_of(kind: ArgumentKind, type_: ArrayType) -> Leaf:
+def leaf_of(kind: ArgumentKind, type_: ArrayType, parts: ComplexKind = "") -> Leaf:
     """The leaf of this kind and type."""
     with _making:
-        return _leaves.setdefault((kind, type_), Leaf(kind, type_))
+        return _leaves.setdefault((kind, type_, parts), Leaf(kind, type_, parts))
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,11 @@ def _scalar_leaf(dtype: np.dtype) -> Leaf | None:
     return leaf_of("numpy scalar", ArrayType(dtype)) if dtype in _SUPPORTED else None
 
 
+@functools.lru_cache(4096)
+def _complex_leaf(dtype: np.dtype, shape: tuple[int, ...], kind: ComplexKind) -> Leaf:
+    return leaf_of("array", ArrayType(_PARTS[dtype], (*shape, 2)), kind)
+
+
 _NUMBER_LEAVES: dict[type, Leaf] = {
     float: leaf_of("python float", ArrayType(np.dtype(np.float64))),
     int: leaf_of("python int", ArrayType(np.dtype(np.int64))),
@@ -124,6 +136,9 @@ def describe_all(
 def describe(value: Any, name: Name) -> tuple[Any, Described]:
     """`value` as programs take it, and what it is; an `ArgumentError` where graphc cannot compute with it."""
     cls = type(value)
+    numbers = cls is np.ndarray or isinstance(value, np.generic)
+    if cls is complex or (numbers and value.dtype in _PARTS):
+        return _describe_complex(value)
     if cls is np.ndarray:
         leaf = _array_leaf(value.dtype, value.shape)
         if leaf is None:
@@ -139,6 +154,14 @@ def describe(value: Any, name: Name) -> tuple[Any, Described]:
             _refuse_dtype(value.dtype, f"a NumPy scalar of dtype {value.dtype}", name)
         return value, leaf
     return _describe_foreign(value, name)
+
+
+def _describe_complex(value: Any) -> tuple[Any, Described]:
+    """The parts of complex numbers, as they lie in memory."""
+    whole = regular(np.asarray(value))
+    floats = whole.reshape(-1).view(_PARTS[whole.dtype]).reshape(*whole.shape, 2)
+    kind: ComplexKind = "python complex" if type(value) is complex else "array"
+    return floats, _complex_leaf(whole.dtype, whole.shape, kind)
 
 
 def regular(array: np.ndarray) -> np.ndarray:
@@ -157,8 +180,6 @@ def _describe_foreign(value: Any, name: Name) -> tuple[Any, Described]:
         _refuse(
             name, f"a {kind}, which gives operators another meaning", "Pass a plain array: np.asarray(x)."
         )
-    if isinstance(value, complex):
-        _refuse(name, f"the complex number {value}", "Pass real and imaginary part as two arguments.")
     if isinstance(value, enum.Enum | str | bytes):
         return value, Static(static_key(value, name), value)
     if isinstance(value, array.array | memoryview | bytearray):
@@ -243,7 +264,7 @@ def check_donated(
 
 def _refuse_dtype(dtype: np.dtype, what: str, name: Name) -> NoReturn:
     remedies = {
-        "c": "Pass real and imaginary part as two arguments.",
+        "c": "Convert it first: x.astype(np.complex128).",
         "O": "Build it from numbers of one shape, with a dtype: np.array(values, dtype=np.float64).",
         "M": "Subtract a reference time and convert: (t - t0) / np.timedelta64(1, 's').",
         "m": "Convert it to a number of units: t / np.timedelta64(1, 's').",

@@ -9,6 +9,8 @@ from typing import Any
 from graphc.api.arguments import Described, Leaf, Static, describe_all, static_key
 from graphc.dataclass import dataclass
 from graphc.trace import tree
+from graphc.trace.complex_numbers.tracer import ComplexTracer
+from graphc.trace.tracer import Tracer
 from graphc.trace.tree import Structure
 
 
@@ -54,9 +56,9 @@ class Form:
         return tuple(d for d in self.described if isinstance(d, Leaf))
 
     def rebuild(self, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The user's (args, kwargs) with `values` in place of the traced leaves."""
+        """The user's (args, kwargs) with the stand-ins `values` in place of the traced leaves."""
         supply = iter(values)
-        leaves = [d.value if isinstance(d, Static) else next(supply) for d in self.described]
+        leaves = [d.value if isinstance(d, Static) else _stand_in(d, next(supply)) for d in self.described]
         args, kwargs = tree.unflatten(self.structure, leaves)
         positional = list(args)
         for place, static in self.statics:
@@ -65,6 +67,16 @@ class Form:
             else:
                 kwargs[place] = static.value
         return tuple(positional), kwargs
+
+
+def _stand_in(leaf: Leaf, value: Any) -> Any:
+    """What stands for an argument: the complex value that a traced array holds the parts of, or itself."""
+    if not leaf.parts:
+        return value
+    re, im = value[..., 0], value[..., 1]
+    if leaf.parts == "python complex":
+        return ComplexTracer(*(Tracer(part.owner, part.node, float) for part in (re, im)))
+    return ComplexTracer(re, im)
 
 
 def flatten_call(

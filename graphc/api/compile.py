@@ -153,6 +153,8 @@ class Compiled:
     def _is_direct(self, form: Form, built: Specialisation) -> bool:
         """Whether an entry can take the arguments as the user writes them: by position, in plain trees."""
         args, kwargs = form.structure.children()
+        if any(leaf.parts for leaf in form.leaves):
+            return False  # entries take floats where the user passes complex numbers
         flat = all(child.is_leaf() for child in args.children()) and kwargs.num_leaves == 0
         one_by_one = flat and len(form.leaves) == args.num_children
         return (one_by_one or built.program.nesting is not None) and built.is_plain and not self.bound

@@ -21,6 +21,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.types import ArrayType
 from graphc.passes.stabilise import stabilise
 from graphc.trace import tree
+from graphc.trace.complex_numbers.kinds import is_complex
+from graphc.trace.complex_numbers.tracer import ComplexTracer
 from graphc.trace.function import Abstract, call_graph
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.tree import Structure
@@ -112,6 +114,20 @@ def _is_differentiable(leaf: Any, name: str) -> bool:
     return True
 
 
+def check_real(what: str, arguments: Any) -> None:
+    """Raises where an argument is complex, for derivatives that are defined for real ones only."""
+    found: list[Any] = []
+    tree.map_nodes(found.append, arguments, is_complex)
+    if found:
+        raise DifferentiationError(
+            located(
+                f"{what} with respect to a complex argument",
+                None,
+                "Make its real and imaginary parts two arguments: f(x, y) of z = x + 1j * y.",
+            )
+        )
+
+
 def check_argnums(argnums: Argnums) -> None:
     """Raises unless `argnums` is a position or a tuple of them."""
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -162,7 +178,9 @@ def check_scalar(recorded: Recorded, has_aux: bool) -> None:
                 f"a gradient needs a function that returns {expected}; "
                 f"this one returned {tree.show(structure)}",
                 None,
-                "Return (value, aux) and pass has_aux=True for further results, or use graphc.vjp.",
+                "Return a real number, such as np.sum(np.abs(z) ** 2)."
+                if head.type is ComplexTracer
+                else "Return (value, aux) and pass has_aux=True for further results, or use graphc.vjp.",
             )
         )
 

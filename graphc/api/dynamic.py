@@ -27,9 +27,11 @@ def declared(specs: Specs, function_name: str, names: Sequence[str], form: Form)
         if spec is None:
             replaced.append(leaf)
             continue
+        if leaf.parts and isinstance(spec, tuple):
+            spec = (*spec, None)
         expected = _expected(spec, name, leaf.type)
         _check(name, function_name, leaf.type, expected, sizes)
-        replaced.append(leaf_of(leaf.kind, expected))
+        replaced.append(leaf_of(leaf.kind, expected, leaf.parts))
     return with_leaves(form, replaced)
 
 
@@ -135,7 +137,7 @@ def _leading(leaf: Leaf) -> int:
 
 
 def _with_leading(leaf: Leaf, dim: Dim) -> Leaf:
-    return leaf_of(leaf.kind, leaf.type.with_shape((dim, *leaf.type.shape[1:])))
+    return leaf_of(leaf.kind, leaf.type.with_shape((dim, *leaf.type.shape[1:])), leaf.parts)
 
 
 def _family(form: Form) -> Form:

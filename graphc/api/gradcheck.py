@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.api.call import parameters_of
 from graphc.api.compile import unbind
+from graphc.api.differentiable import check_real
 from graphc.api.transform import jvp, vjp
 from graphc.errors import ArgumentError, DifferentiationError
 from graphc.trace import tree
@@ -32,6 +33,7 @@ def gradcheck(
     within atol + rtol·|difference|: 1e-5 and 1e-7 for float64 arguments, 1e-3 and 1e-4 for float32.
     """
     unknown = set(modes) - {"reverse", "forward"}
+    check_real("gradcheck", xs)
     if unknown:
         raise ArgumentError(f"modes={modes!r}; choose from 'reverse' and 'forward'")
     if "reverse" in modes:

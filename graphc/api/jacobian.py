@@ -11,6 +11,7 @@ from graphc.api.differentiable import (
     RecordedAt,
     check_argnums,
     check_pair,
+    check_real,
     like,
     positions_of,
     record_at,
@@ -110,7 +111,9 @@ def _jacobian_function(
     function, bound = unbind(f)
 
     def derived(*args: Any, **kwargs: Any) -> Any:
-        at = record_at(function, args, kwargs, positions_of(argnums, len(bound), len(args)))
+        positions = positions_of(argnums, len(bound), len(args))
+        check_real("a Jacobian", [args[p] for p in positions])
+        at = record_at(function, args, kwargs, positions)
         if has_aux:
             check_pair(at.recorded)
         count = _leading_values(at, has_aux)

@@ -12,6 +12,7 @@ from graphc.dataclass import dataclass
 from graphc.errors import TraceError, located
 from graphc.ir.dims import SymbolicDim
 from graphc.trace import tree
+from graphc.trace.complex_numbers.parts import lifted
 from graphc.trace.function import Abstract, Traced, trace
 from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer
@@ -54,7 +55,7 @@ def record_tree(function: Callable[[Any], Any], arguments: Arguments) -> Recorde
     def flat(*stand_ins: Tracer) -> list[Any]:
         given = arguments.build(stand_ins)
         before = tree.flatten(given)
-        leaves, structure = tree.flatten(function(given))
+        leaves, structure = tree.flatten(lifted(function(given)))
         _refuse_lost_updates(arguments, before, tree.flatten(given), leaves)
         found.append((structure, tuple((i, leaf) for i, leaf in enumerate(leaves) if not is_value(leaf))))
         # A size of an array is a Python integer, traced or not.

@@ -11,6 +11,7 @@ from graphc.api.differentiable import (
     RecordedAt,
     check_argnums,
     check_pair,
+    check_real,
     check_scalar,
     converted,
     like,
@@ -29,6 +30,7 @@ from graphc.ops.base import apply
 from graphc.ops.stop import StopGradient
 from graphc.runtime.registry import default_backend
 from graphc.trace import tree
+from graphc.trace.complex_numbers.parts import conjugated
 from graphc.trace.context import current
 from graphc.trace.tracer import Tracer, as_tracer
 
@@ -37,7 +39,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     """The function (…) -> ∂f/∂argument, for a real scalar f; a tuple of gradients for a tuple of `argnums`.
 
     Gradients have the tree structure, dtypes and shapes of their arguments; those of arguments that
-    do not matter are zero. With `has_aux`, f returns (value, aux) and the result is (gradient, aux).
+    do not matter are zero. For complex z = x + iy it is ∂f/∂x - i ∂f/∂y, as in JAX: f grows fastest along its
+    conjugate. With `has_aux`, f returns (value, aux) and the result is (gradient, aux).
     """
     return _gradient_function(f, argnums, has_aux, False, default_backend())
 
@@ -50,7 +53,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """(y, pullback) with y = f(*xs) and pullback(g) = one gradient Σ g·∂y/∂x per x.
 
-    `g` has the structure and shapes of y. Outside a compiled function, pullback runs f again.
+    `g` has the structure and shapes of y. Where values are complex, Re Σ g·dy = Re Σ gradient·dx, without
+    conjugates, as in JAX. Outside a compiled function, pullback runs f again.
     """
     function, bound = unbind(f)
     if current() is not None:
@@ -115,7 +119,7 @@ def _gradient_function(
         check_scalar(at.recorded, has_aux)
         count = len(at.recorded.traced.results)
         outputs = at.call(gradient(at.forward, range(len(at.inputs))))
-        gradients = at.arguments(outputs[count:])
+        gradients = conjugated(at.arguments(outputs[count:]))
         chosen = gradients[0] if isinstance(argnums, int) else gradients
         result = at.result(outputs[:count])
         if with_value:
@@ -181,6 +185,7 @@ def _push(
 
 def _product(function: Callable[..., Any], bound: tuple[Any, ...], xs: Any, ts: Any) -> Any:
     """What `hvp` returns, recorded in the current trace."""
+    check_real("hvp", xs)
     at, tangents = _with_tangents(function, bound, xs, ts)
     check_scalar(at.recorded, has_aux=False)
     first = gradient(at.forward, range(len(at.inputs)))
@@ -215,7 +220,8 @@ def _pull(at: RecordedAt, g: Any) -> tuple[Any, ...]:
     """One gradient per argument, given the cotangent of the result."""
     outputs = at.forward.outputs
     seeded = [i for i, node in enumerate(outputs) if node.array_type.dtype.kind == "f"]
-    cotangents = matching("the cotangent", g, at.recorded)
+    cotangents = matching("the cotangent", conjugated(g), at.recorded)
     derived = pullback(at.forward, range(len(at.inputs)), seeded)
     values = at.call(derived, [cotangents[i] for i in seeded])
-    return at.arguments(values[len(outputs) :])
+    gradients: tuple[Any, ...] = conjugated(at.arguments(values[len(outputs) :]))
+    return gradients

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.graph import Node
+from graphc.ir.types import TupleType
 from graphc.ops.base import AbstractLinear
 from graphc.ops.leaf import Const
 from graphc.trace.context import Trace
@@ -24,7 +25,8 @@ def applies_now(node: Node, values: Sequence[Any]) -> bool:
     """Whether the derivative of `node` at `values` is worked out now: a linear op, few elements."""
     if not isinstance(node.op, AbstractLinear) or any(isinstance(v, Tracer) for v in values):
         return False
-    sizes = [x.array_type.size for x in (node, *node.args)]
+    results = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
+    sizes = [type_.size for type_ in (*results, *(x.array_type for x in node.args))]
     return all(isinstance(n, int) and n <= LARGEST for n in sizes)
 
 

@@ -1,4 +1,4 @@
-"""The Euclidean norm: found where the user wrote √Σ x², and turned into sums that cannot overflow."""
+"""Euclidean norms: found where the user wrote √Σ x², turned into sums that cannot overflow, and squared."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from graphc.ir.graph import AbstractOp, Node
 from graphc.ops.contract import Contract
-from graphc.ops.elementwise.arithmetic import Multiply, Square
+from graphc.ops.elementwise.arithmetic import Add, Multiply, Square
 from graphc.ops.elementwise.comparison import Greater, Less
-from graphc.ops.elementwise.power import Sqrt
+from graphc.ops.elementwise.power import Hypot, Sqrt
 from graphc.ops.elementwise.selection import Where
 from graphc.ops.norm import Norm
 from graphc.ops.reduce import Sum
@@ -56,6 +56,14 @@ def square_of_norm(make: Maker, op: Square, args: tuple[Node, ...]) -> Node | No
     return make.make(Sum(y.op.axes), make.make(Square(), y.args[0])) if isinstance(y.op, Norm) else None
 
 
+def square_of_hypot(make: Maker, op: Square, args: tuple[Node, ...]) -> Node | None:
+    """hypot(x, y)² = x² + y²: the power of a complex number. It overflows where the left side does."""
+    (r,) = args
+    if not isinstance(r.op, Hypot):
+        return None
+    return make.make(Add(), *(make.make(Square(), part) for part in r.args))
+
+
 def sums_of_scaled_squares(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
     """‖x‖ from three sums made in one pass over x: of squares as they are, scaled down and scaled up.
 
@@ -88,5 +96,5 @@ def sums_of_scaled_squares(make: Maker, op: AbstractOp, args: tuple[Node, ...]) 
     return make.make(Multiply(), make.make(Sqrt(), chosen), factor)
 
 
-RULES: Rules = {"sqrt": (norm,), "square": (square_of_norm,)}
+RULES: Rules = {"sqrt": (norm,), "square": (square_of_norm, square_of_hypot)}
 EXPANSION: Rules = {"norm": (sums_of_scaled_squares,)}

@@ -38,6 +38,8 @@ class Trace:
     parent: Trace | None = None
     inputs: list[Node] = field(default_factory=list)
     captured: dict[int, tuple[Any, Node]] = field(default_factory=dict)
+    # Captured complex arrays: each with its real and imaginary part, which are what is captured.
+    complex_parts: dict[int, tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     contents: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # of captured arrays
     open: bool = True
     writes: int = 0  # in-place changes so far: views read their base again after one

@@ -16,6 +16,9 @@ import numpy as np
 
 from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP
 from graphc.trace import ufunc_rules  # noqa: F401  (fills the table of composed ufuncs)
+from graphc.trace.complex_numbers.functions import FUNCTIONS as COMPLEX_FUNCTIONS
+from graphc.trace.complex_numbers.functions import PARTWISE
+from graphc.trace.complex_numbers.ufuncs import UFUNCS as COMPLEX_UFUNCS
 from graphc.trace.functions import FUNCTIONS
 from graphc.trace.methods import ArrayMethods
 from graphc.trace.numpy_functions import import_all
@@ -44,6 +47,7 @@ def page() -> str:
         _names(methods),
         _section("Elementwise functions of scipy.special", special),
         _functions(),
+        _section("Functions of complex values", _of_complex_values()),
         _section("Methods and attributes of arrays", _array_interface()),
         _refused(),
         _section("Functions that are not covered", sorted(_uncovered())),
@@ -73,6 +77,12 @@ def _functions() -> str:
             summary = (inspect.getdoc(FUNCTIONS[function]) or "").split("\n")[0].replace("|", "\\|")
             lines.append(f"| `{name}` | {summary} |")
     return "\n".join(lines) + "\n"
+
+
+def _of_complex_values() -> list[str]:
+    names = {id(function): name for name, function in _named().items()}
+    functions = [names.get(id(f), getattr(f, "__name__", "")) for f in (*PARTWISE, *COMPLEX_FUNCTIONS)]
+    return sorted({*(ufunc.__name__ for ufunc in COMPLEX_UFUNCS), *functions})
 
 
 def _refused() -> str:

@@ -10,6 +10,7 @@ from graphc.errors import TraceError, located
 from graphc.ir.graph import Node
 from graphc.ops.gather import Gather, ScatterSet
 from graphc.trace.aliasing import At, Reading, assign, check_writable, copy, view
+from graphc.trace.complex_numbers.kinds import is_complex
 from graphc.trace.context import current, user_line_with_text
 from graphc.trace.index_parts import Plan, is_traced_mask, plan_index
 from graphc.trace.selected import Selected
@@ -155,6 +156,10 @@ def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:
     from graphc.trace.aliasing import View
     from graphc.trace.operators import apply_operator
 
+    if is_complex(x) or is_complex(other):
+        from graphc.trace.complex_numbers.ufuncs import update_complex
+
+        return update_complex(ufunc, x, other)
     if x.shape == () and not isinstance(x.alias, View):
         return apply_operator(ufunc, x, other)
     result = as_tracer(call_ufunc(ufunc, "__call__", (x, other), {}))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.trace.complex_numbers.kinds import is_complex
+
 _PYTHON_SCALARS = (bool, int, float)
 
 
@@ -39,6 +41,8 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
 
     if any(isinstance(operand, Selected) for operand in operands):
         return ufunc(*operands)
+    if any(is_complex(operand) for operand in operands):
+        return call_ufunc(ufunc, "__call__", operands, {})
     types = tuple(_weak_type(operand) for operand in operands)
     scalars = tuple(t for t in types if t is not None)
     if len(scalars) != len(types):

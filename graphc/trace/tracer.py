@@ -15,6 +15,7 @@ from graphc.ir.types import TupleType, dtype_name, type_of
 from graphc.ops.base import AbstractTraced
 from graphc.ops.leaf import Const, Input, Size
 from graphc.trace.aliasing import Alias, refresh
+from graphc.trace.complex_numbers.kinds import AbstractComplex
 from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
 from graphc.trace.methods import ArrayMethods
 from graphc.trace.operators import Operators
@@ -172,7 +173,9 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     __index__ = __int__
 
     def __complex__(self) -> complex:
-        self._refuse(f"complex() of the traced value {self.node.type}", "graphc computes with real numbers.")
+        self._refuse(
+            f"complex() of the traced value {self.node.type}", "Keep it an array: x + 0j is complex."
+        )
 
     def __contains__(self, item: Any) -> bool:
         self._refuse("`in` on a traced array", "Use np.any(x == item).")
@@ -221,6 +224,8 @@ def lift(trace: Trace, value: Any) -> Node:
         from graphc.trace.objects import lift_objects
 
         return lift(trace, lift_objects(value))
+    if isinstance(value, complex) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "c"):
+        raise _real_expected(value)
     if isinstance(value, np.ndarray) and value.ndim:
         return trace.capture(id(value), value, type_of(value))
     if isinstance(value, bool | int | float | np.generic | np.ndarray):
@@ -240,11 +245,24 @@ def lift(trace: Trace, value: Any) -> Node:
         return lift(trace, lift_sequence(value))
     if isinstance(value, Selected):
         raise value.refusal()
+    if isinstance(value, AbstractComplex):
+        raise _real_expected(value)
     raise UnsupportedError(
         located(
             f"a value of type {type(value).__name__} cannot take part in a traced computation",
             user_line_with_text(),
             "Use NumPy arrays, Python numbers, or lists of them.",
+        )
+    )
+
+
+def _real_expected(value: Any) -> DTypeError:
+    dtype = getattr(value, "dtype", np.dtype(complex))
+    return DTypeError(
+        located(
+            f"a value of dtype {dtype} where real numbers are needed",
+            user_line_with_text(),
+            "Take its .real and .imag, or np.abs of it. docs/fourier.md says what works on complex values.",
         )
     )
 

@@ -16,6 +16,7 @@ import optree
 Structure: TypeAlias = optree.PyTreeSpec  # hashable: equal for trees of the same shape
 
 _NAMESPACE = "graphc"
+_COMPLEX = "CustomTreeNode(ComplexTracer[None], [*, *])"
 _lock = threading.Lock()
 _registered: set[type] = set()
 _leaf_types: set[type] = set()  # classes that were met as leaves and are not dataclasses
@@ -74,6 +75,14 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     return unflatten(structure, [function(*row) for row in zip(*columns, strict=True)])
 
 
+def map_nodes(function: Callable[[Any], Any], tree: Any, chosen: Callable[[Any], bool]) -> Any:
+    """`tree` with `function(node)` in place of the nodes, and of the leaves, that are `chosen`."""
+    flatten(tree)  # knows its dataclasses afterwards
+    return optree.tree_map(
+        lambda x: function(x) if chosen(x) else x, tree, is_leaf=chosen, namespace=_NAMESPACE
+    )
+
+
 def broadcast_prefix(prefix: Any, whole: Any) -> list[Any]:
     """For each leaf of `whole`, the leaf of `prefix` above it; ValueError where `prefix` is no prefix of it.
 
@@ -99,8 +108,8 @@ def leaf_names(structure: Structure, root: str) -> list[str]:
 
 
 def show(structure: Structure) -> str:
-    """The structure as text, `*` for a leaf: `(*, {'a': *})`."""
-    text = str(structure).removeprefix("PyTreeSpec(")
+    """The structure as text, `*` for a leaf: `(*, {'a': *})`; a complex value, a node, is `complex`."""
+    text = str(structure).removeprefix("PyTreeSpec(").replace(_COMPLEX, "complex")
     return text.partition(", namespace=")[0] if ", namespace=" in text else text.removesuffix(")")
 
 

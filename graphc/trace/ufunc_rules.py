@@ -74,11 +74,19 @@ def float_power(x: Any, y: Any, **options: Any) -> Any:
     return np.power(cast(x, np.float64), cast(y, np.float64), **options)
 
 
-@composed(np.positive, np.conjugate)
-def identity(x: Any, **options: Any) -> Any:
-    """x itself: numbers are real here."""
+@composed(np.positive)
+def positive(x: Any, **options: Any) -> Any:
+    """x itself; of booleans there is no such thing."""
     x = as_tracer(x)
     (dtype,) = loop_dtypes(np.positive, (x,), **options)
+    return cast(x, dtype)
+
+
+@composed(np.conjugate)
+def conjugate(x: Any, **options: Any) -> Any:
+    """x itself: numbers are real here, and booleans become int8."""
+    x = as_tracer(x)
+    (dtype,) = loop_dtypes(np.conjugate, (x,), **options)
     return cast(x, dtype)
 
 

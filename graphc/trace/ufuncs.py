@@ -12,6 +12,7 @@ from graphc.errors import DTypeError, ShapeError, UnsupportedError, located
 from graphc.ir.dims import Dim
 from graphc.ir.types import DTYPE_NAMES
 from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP, AbstractElementwise
+from graphc.trace.complex_numbers.kinds import is_complex
 from graphc.trace.context import user_line_with_text
 from graphc.trace.tracer import Tracer, as_tracer, record
 
@@ -49,6 +50,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     from graphc.trace import ufunc_rules  # noqa: F401  (fills the table of composed ones)
     from graphc.trace.numpy_functions import find
 
+    if any(is_complex(arg) for arg in args):
+        from graphc.trace.complex_numbers.ufuncs import call_complex_ufunc
+
+        return call_complex_ufunc(ufunc, method, args, kwargs)
     if method != "__call__":
         implementation = find(METHODS, (ufunc, method))
         if implementation is None:

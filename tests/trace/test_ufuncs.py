@@ -172,3 +172,10 @@ def test_predicates_rounding_and_reciprocals_of_integers_are_numpys() -> None:
         for ufunc in (np.isnan, np.isinf, np.isfinite, np.floor, np.ceil, np.trunc):
             check(ufunc, x)
     check(np.reciprocal, np.array([1, -1, 5, -3]))
+
+
+def test_conjugates_of_booleans_are_small_integers_as_in_numpy() -> None:
+    found = run(lambda x: np.conjugate(x), np.array([True, False]))
+    expected = np.conjugate(np.array([True, False]))
+    np.testing.assert_array_equal(found[0], expected)
+    assert found[0].dtype == expected.dtype

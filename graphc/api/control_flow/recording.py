@@ -13,6 +13,7 @@ from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, located
 from graphc.ir.graph import Graph
 from graphc.trace import tree
+from graphc.trace.complex_numbers.parts import lifted
 from graphc.trace.context import tracing, user_line_with_text
 from graphc.trace.function import Abstract, call_graph
 from graphc.trace.tracer import Tracer, as_tracer
@@ -41,7 +42,7 @@ class Leaves:
 
 def leaves_of(value: Any, root: str) -> Leaves:
     """The traced leaves of `value`, an argument called `root`; numbers and arrays are lifted."""
-    leaves, structure = tree.flatten(value)
+    leaves, structure = tree.flatten(lifted(value))
     names = tree.leaf_names(structure, root)
     traced = [i for i, leaf in enumerate(leaves) if is_value(leaf)]
     statics = tuple((i, leaf) for i, leaf in enumerate(leaves) if i not in set(traced))

@@ -41,6 +41,11 @@ def specialisation(compiled: Compiled, arguments: Sequence[types.Type]) -> tuple
         _, form = flatten_call(compiled.parameters, compiled.__name__, tuple(samples), {})
     except GraphcError as error:
         raise TypingError(str(error)) from None
+    for name, leaf in zip(leaf_names(compiled.parameters, form), form.leaves, strict=True):
+        if leaf.parts:
+            raise TypingError(
+                f"{name} of {compiled.__name__} is complex; pass real and imaginary parts as two arguments"
+            )
     symbolic = with_leaves(form, _symbolic(compiled, form))
     return _build(compiled, symbolic), paths
 

@@ -29,6 +29,7 @@ FAMILIES: Final = (
     "diagonals",
     "differences",
     "einsum",
+    "fourier",
     "nan_statistics",
     "ordering",
     "padding",

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.ir.dims import Dim, SymbolicDim
 from graphc.trace.aliasing import copy as copy_of
+from graphc.trace.complex_numbers.kinds import real_dtype
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import constant, coordinates, finish, refuse, strong
 from graphc.trace.tracer import Tracer, as_tracer
@@ -23,22 +24,32 @@ def dims_of(shape: Any) -> tuple[Dim, ...]:
 
 def filled(shape: Any, value: Any, dtype: Any) -> Any:
     """An array of `shape` that holds `value` everywhere."""
+    if np.dtype(dtype).kind == "c":
+        return as_complex(filled(shape, value, real_dtype(dtype)))
     scalar = cast(value, dtype) if isinstance(value, Tracer) else constant(value, dtype)
     result: Any = broadcast_to(Tracer(scalar.owner, scalar.node), dims_of(shape))
     return result
 
 
+def as_complex(x: Any) -> Any:
+    """x + 0i."""
+    from graphc.trace.complex_numbers.tracer import joined
+
+    return joined(x, None)
+
+
 def astype(x: Any, dtype: Any, *, casting: Any = "unsafe", copy: bool = True) -> Any:
     """x converted to `dtype`; x itself only where nothing changes and `copy` is false."""
-    value = as_tracer(x)
+    value: Any = as_tracer(x)
     if not np.can_cast(value.dtype, dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {value.dtype!r} to {np.dtype(dtype)!r} according to the rule "
             f"'{casting}'"
         )
+    if np.dtype(dtype).kind == "c":
+        return as_complex(cast(value, real_dtype(dtype)))
     if value.dtype != np.dtype(dtype):
-        result: Any = cast(value, dtype)
-        return result
+        return cast(value, dtype)
     return copy_of(value) if copy or value.weak is not None else value
 
 

@@ -37,25 +37,25 @@ def fix(x: Any, out: Any = None) -> Any:
 
 @implements(np.real)
 def real(val: Any) -> Any:
-    """val itself: graphc computes with real numbers."""
+    """The real part."""
     return strong(val)
 
 
 @implements(np.imag)
 def imag(val: Any) -> Any:
-    """Zeros: graphc computes with real numbers."""
+    """The imaginary part: zeros of real values."""
     return np.zeros_like(strong(val))
 
 
 @implements(np.real_if_close)
 def real_if_close(a: Any, tol: Any = 100) -> Any:
-    """a itself: graphc computes with real numbers."""
+    """a itself where it is real; complex values are refused."""
     return strong(a)
 
 
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
-    """0 for positive numbers, π for negative ones."""
+    """The argument of complex numbers: 0 for positive numbers, π for negative ones."""
     x = strong(z)
     result = np.arctan2(np.zeros_like(x), x)
     return np.degrees(result) if deg else result
@@ -63,25 +63,25 @@ def angle(z: Any, deg: bool = False) -> Any:
 
 @implements(np.iscomplexobj)
 def iscomplexobj(x: Any) -> bool:
-    """False: graphc computes with real numbers."""
+    """Whether x is complex."""
     return False
 
 
 @implements(np.isrealobj)
 def isrealobj(x: Any) -> bool:
-    """True: graphc computes with real numbers."""
+    """Whether x is real."""
     return True
 
 
 @implements(np.iscomplex)
 def iscomplex(x: Any) -> Any:
-    """False for every element."""
+    """Whether each imaginary part is not zero."""
     return np.zeros_like(strong(x), np.bool_)
 
 
 @implements(np.isreal)
 def isreal(x: Any) -> Any:
-    """True for every element."""
+    """Whether each imaginary part is zero."""
     return np.ones_like(strong(x), np.bool_)
 
 

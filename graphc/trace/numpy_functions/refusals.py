@@ -54,13 +54,6 @@ NO_REAL_RESULT = {
     np.linalg.eigvals: ("eigenvalues of a general matrix", "For a symmetric matrix use np.linalg.eigvalsh."),
     np.roots: ("roots of a polynomial", "Find one at a time by Newton's method."),
     np.sort_complex: ("its results", "Use np.sort."),
-    **{
-        getattr(np.fft, name): ("Fourier coefficients", "Multiply by matrices of np.cos and np.sin instead.")
-        for name in (
-            *("fft", "fft2", "fftn", "ifft", "ifft2", "ifftn", "ihfft"),
-            *("rfft", "rfft2", "rfftn"),
-        )
-    },
 }
 
 

@@ -1,0 +1,1 @@
+"""Complex values while tracing: pairs of real ones, so that graphs know real numbers only."""
