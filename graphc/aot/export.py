@@ -27,11 +27,12 @@ from graphc.aot.names import Names, Tags, check_defined, check_name, identifier
 from graphc.aot.numba_module import numba_files
 from graphc.aot.objects import Unit, emit_library
 from graphc.aot.weights import Weights, place_weights
-from graphc.api.call import flatten_call
+from graphc.api.call import Form, flatten_call, leaf_names
+from graphc.api.compile import Compiled
 from graphc.backends.cpu.target import Machine, machines_named
 from graphc.backends.lowering import lowered
 from graphc.dataclass import dataclass
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, located
 from graphc.lower.program import LoweredProgram
 from graphc.runtime.processors import MOST_THREADS
 from graphc.version import VERSION
@@ -174,6 +175,7 @@ def _pieces(
 def _piece(symbol: str, entry: Asked, mode: WeightsMode) -> _Piece:
     compiled = entry.compiled
     form = compiled.described(*entry.types)
+    _refuse_complex(compiled, form)
     recorded, program = compiled.record(form)
     captured = names_of(recorded.traced.captured, compiled.function)
     call = Call(
@@ -191,6 +193,19 @@ def _piece(symbol: str, entry: Asked, mode: WeightsMode) -> _Piece:
     weights = (*bound, *program.captured) if held else ()
     sources = (*bound, *recorded.traced.captured) if held else ()
     return _Piece(symbol, inspect.getdoc(compiled) or "", call, describe(call), weights, sources)
+
+
+def _refuse_complex(compiled: Compiled, form: Form) -> None:
+    for name, leaf in zip(leaf_names(compiled.parameters, form), form.leaves, strict=True):
+        if leaf.parts:
+            raise ArgumentError(
+                located(
+                    f"argument {name} of {compiled.__name__} is complex, and functions of a library take "
+                    "real arrays",
+                    None,
+                    "Export a function of its parts: f(x, y) of z = x + 1j * y.",
+                )
+            )
 
 
 def _memory(value: Any) -> Hashable:

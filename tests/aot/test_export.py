@@ -189,3 +189,41 @@ def test_a_view_that_several_functions_take_is_held_once(tmp_path: Path) -> None
     assert status == 0
     expected = (1 - np.tanh(x.astype(np.float64) @ w.T) ** 2) @ w
     np.testing.assert_allclose(got["grad_x"], expected, rtol=1e-4, atol=1e-5)
+
+
+def power(x: Any) -> Any:
+    """The power spectrum of every line."""
+    return np.abs(np.fft.rfft(x)) ** 2
+
+
+@pytest.mark.parametrize("n", [16, 100, 46])
+def test_fourier_transforms_bring_their_tables_along(tmp_path: Path, n: int) -> None:
+    x = RNG.normal(size=(5, n))
+    library = Exported(graphc.export(power, f"f64[N, {n}]", path=tmp_path, grad=True))
+    status, got = library.call("power", {"x": x}, N=5)
+    assert status == 0
+    np.testing.assert_allclose(got["out"], power(x), rtol=1e-12)
+    weights = RNG.normal(size=(5, n // 2 + 1))
+    status, got = library.call("power_vjp", {"x": x, "cotangent": weights}, N=5)
+    assert status == 0
+    numeric = (np.sum(weights * power(x * (1 + 1e-6))) - np.sum(weights * power(x * (1 - 1e-6)))) / 2e-6
+    np.testing.assert_allclose(np.sum(got["grad_x"] * x), numeric, rtol=1e-8)
+
+
+def test_complex_results_are_their_parts(tmp_path: Path) -> None:
+    def spectrum(x: Any) -> Any:
+        return np.fft.rfft(x)
+
+    x = RNG.normal(size=10)
+    graphc.export(spectrum, "f64[10]", path=tmp_path / "spectrum", name="spectrum")
+    loaded = graphc.load(tmp_path / "spectrum").spectrum(x)
+    np.testing.assert_allclose(loaded["real"] + 1j * loaded["imag"], np.fft.rfft(x), rtol=1e-14)
+
+
+def test_complex_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(graphc.ArgumentError) as raised:
+        graphc.export(np.abs, np.ones(3, complex), path=tmp_path)
+    assert str(raised.value) == (
+        "argument x of absolute is complex, and functions of a library take real arrays\n"
+        "  Export a function of its parts: f(x, y) of z = x + 1j * y."
+    )
