@@ -15,6 +15,7 @@ from graphc.control.custom import Closed, CustomCall, Derivative, Rule
 from graphc.errors import ArgumentError, DifferentiationError, LeakedTracerError, located
 from graphc.ops.base import apply
 from graphc.trace import tree
+from graphc.trace.complex_numbers.parts import conjugated
 from graphc.trace.context import current
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
@@ -121,7 +122,8 @@ class custom_vjp(_Custom):
 
     `forward` takes the arguments of f and returns (f(x, y), residuals); `backward` takes the residuals and
     the cotangent g of the result, and returns a tuple of one cotangent per argument: a tree like it, or
-    None for zeros. Arguments in `nondiff_argnums` are Python values: `backward` takes them first.
+    None for zeros. Cotangents of complex values are those of `graphc.vjp`. Arguments in `nondiff_argnums` are
+    Python values: `backward` takes them first.
     The result is always that of f, the derivative that of the rule, in forward mode too: there the rule is
     transposed, so it must be linear in g. Called on plain arrays, f is an ordinary function.
 
@@ -148,7 +150,7 @@ class custom_vjp(_Custom):
             primals = dict(zip(positions, at.arguments(args), strict=True))
             pair = self._run(forward, *(primals.get(i, x) for i, x in enumerate(given)))
             _, residuals = self._pair("forward rule", pair, "result, residuals")
-            cotangents = self._run(backward, *static, residuals, at.result(g))
+            cotangents = self._run(backward, *static, residuals, conjugated(at.result(g)))
             if not isinstance(cotangents, tuple | list) or len(cotangents) != len(positions):
                 raise self._wrong(
                     "backward rule",
@@ -167,7 +169,7 @@ class custom_vjp(_Custom):
             if cotangent is None:
                 found += [None] * part.count
             else:
-                found += self._values("a cotangent", cotangent, part, like)
+                found += self._values("a cotangent", conjugated(cotangent), part, like)
         return found
 
 

@@ -9,7 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from graphc.api.compile import Compiled, unbind
-from graphc.api.differentiable import RecordedAt, check_scalar, like, positions_of, record_at, settings_of
+from graphc.api.differentiable import (
+    RecordedAt,
+    check_real,
+    check_scalar,
+    like,
+    positions_of,
+    record_at,
+    settings_of,
+)
 from graphc.autodiff.colouring import column_colours, star_colours, symmetric_places
 from graphc.autodiff.forward import pushforward
 from graphc.autodiff.reverse import gradient, pullback
@@ -34,6 +42,7 @@ class SparseDerivative:
 
         def derived(*args: Any, **kwargs: Any) -> Any:
             (position,) = positions_of(argnum, len(bound), len(args))
+            check_real(f"a sparse {kind.capitalize()}", args[position])
             at = record_at(function, args, kwargs, [position])
             return _jacobian(at) if kind == "jacobian" else _hessian(at)
 

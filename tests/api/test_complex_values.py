@@ -151,7 +151,7 @@ def test_tangents_and_jacobians_are_complex() -> None:
     np.testing.assert_allclose(by_two[1], np.fft.rfft(X), atol=1e-14)
 
 
-@pytest.mark.parametrize("what", ["a Jacobian", "hvp", "gradcheck"])
+@pytest.mark.parametrize("what", ["a Jacobian", "a sparse Jacobian", "hvp", "gradcheck"])
 def test_derivatives_that_need_real_arguments_say_so(what: str) -> None:
     def f(z: Any) -> Any:
         return np.sum(np.abs(z) ** 2)
@@ -159,6 +159,7 @@ def test_derivatives_that_need_real_arguments_say_so(what: str) -> None:
     calls = {
         "a Jacobian": lambda: graphc.jacobian(f)(Z),
         "hvp": lambda: graphc.hvp(f, Z, Z),
+        "a sparse Jacobian": lambda: graphc.jacobian(f, sparse=True)(Z),
         "gradcheck": lambda: graphc.gradcheck(f, Z),
     }
     with raises_exactly(
@@ -176,6 +177,25 @@ def test_a_complex_number_has_no_gradient() -> None:
         "  Return a real number, such as np.sum(np.abs(z) ** 2).",
     ):
         graphc.grad(lambda x: np.sum(x * 1j))(X)
+
+
+def test_rules_that_users_write_see_the_cotangents_of_vjp() -> None:
+    @graphc.custom_vjp
+    def square(z: Any) -> Any:
+        return z * z
+
+    square.defvjp(lambda z: (z * z, z), lambda z, g: (2 * z * g,))
+    g = RNG.normal(size=Z.shape) + 1j * RNG.normal(size=Z.shape)
+    _, pull = graphc.vjp(lambda z: square(1j * z), Z)
+    np.testing.assert_allclose(pull(g)[0], 2j * 1j * Z * g, rtol=1e-13)
+
+    @graphc.custom_jvp
+    def cube(z: Any) -> Any:
+        return z**3
+
+    cube.defjvp(lambda primals, tangents: (primals[0] ** 3, 3 * primals[0] ** 2 * tangents[0]))
+    np.testing.assert_allclose(graphc.jvp(cube, (Z,), (g,))[1], 3 * Z**2 * g, rtol=1e-13)
+    np.testing.assert_allclose(graphc.vjp(cube, Z)[1](g)[0], 3 * Z**2 * g, rtol=1e-13)
 
 
 def test_examples_are_stacked() -> None:

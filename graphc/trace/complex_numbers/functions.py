@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from graphc.trace.complex_numbers.kinds import holds_complex, is_complex, real_d
 from graphc.trace.complex_numbers.parts import both_parts, parts_of
 from graphc.trace.complex_numbers.products import PRODUCTS
 from graphc.trace.complex_numbers.tracer import ComplexTracer, joined
+from graphc.trace.functions import FUNCTIONS as REAL_FUNCTIONS
 from graphc.trace.functions import full_name
 from graphc.trace.numpy_functions import find
+from graphc.trace.numpy_functions.arguments import NO_VALUE
 from graphc.trace.tracer import Tracer
 from graphc.trace.ufuncs import unsupported
 
@@ -23,13 +26,16 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = dict(PRODUCTS)
 PARTWISE: tuple[Callable[..., Any], ...] = (
     *(np.reshape, np.ravel, np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis, np.rollaxis),
     *(np.expand_dims, np.squeeze, np.broadcast_to, np.atleast_1d, np.atleast_2d, np.atleast_3d),
-    *(np.flip, np.fliplr, np.flipud, np.rot90, np.roll, np.tile, np.repeat, np.pad, np.resize, np.delete),
+    *(np.flip, np.fliplr, np.flipud, np.rot90, np.roll, np.tile, np.repeat, np.resize, np.delete),
     *(np.take, np.take_along_axis, np.diagonal, np.diag, np.diagflat, np.tril, np.triu, np.trace),
     *(np.linalg.diagonal, np.linalg.trace, np.linalg.matrix_transpose),
     *(np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block),
     *(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, np.unstack),
     *(np.sum, np.mean, np.cumsum, np.cumulative_sum, np.diff, np.copy, np.fft.fftshift, np.fft.ifftshift),
 )
+# What would be taken for both parts.
+_REAL_OPTIONS = {"out", "initial", "prepend", "append"}
+_PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")  # of each part on its own
 
 
 def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -60,8 +66,12 @@ def _partwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         raise unsupported(f"{name} of complex values given by name; pass them by position")
     if holds_complex(args[1:]) or holds_complex(kwargs.values()):
         raise unsupported(f"{name} with complex values in other places than its first argument")
-    if kwargs.get("out") is not None:
-        raise unsupported(f"{name} of complex values with out=")
+    meaning = find(REAL_FUNCTIONS, function)
+    assert meaning is not None, "what works on complex values works on real ones"
+    given = inspect.signature(meaning).bind(*args, **kwargs).arguments
+    for key in _REAL_OPTIONS & given.keys():
+        if given[key] is not None and given[key] is not NO_VALUE:
+            raise unsupported(f"{name} of complex values with {key}=")
     options = {key: real_dtype(v) if key == "dtype" and v is not None else v for key, v in kwargs.items()}
     parts = (function(_part(args[0], which), *args[1:], **options) for which in (0, 1))
     return _together(*parts)
@@ -195,6 +205,19 @@ def full_like(a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> Any:
 @implements(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     return x.astype(dtype, copy=copy)
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    values = options.pop("constant_values", 0)
+    if mode not in _PADDINGS or is_complex(pad_width):
+        raise unsupported(f"numpy.pad of complex values with mode={mode!r}")
+    if mode != "constant":
+        parts = (np.pad(part, pad_width, mode, **options) for part in both_parts(array))
+    else:
+        pairs = zip(both_parts(array), (np.real(values), np.imag(values)), strict=True)
+        parts = (np.pad(part, pad_width, constant_values=value) for part, value in pairs)
+    return joined(*parts)
 
 
 # ---- choices, comparisons and sizes

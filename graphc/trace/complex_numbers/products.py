@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from graphc.trace.complex_numbers.arithmetic import minus, plus
+from graphc.trace.complex_numbers.kinds import is_complex
 from graphc.trace.complex_numbers.parts import Parts, parts_of
 from graphc.trace.complex_numbers.tracer import joined
+from graphc.trace.functions import full_name
+from graphc.trace.tracer import Tracer
+from graphc.trace.ufuncs import unsupported
 
 Function = Callable[..., Any]
 
@@ -19,6 +23,7 @@ def _bilinear(function: Function, *, conjugates: bool = False) -> Function:
     """f(a, b) = f(Re a, Re b) - f(Im a, Im b) + i (f(Re a, Im b) + f(Im a, Re b))."""
 
     def call(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_out(function, args, kwargs)
         left, right = parts_of(a), parts_of(b)
         if conjugates:
             left = Parts(left.re, minus(None, left.im))
@@ -33,12 +38,17 @@ def _bilinear(function: Function, *, conjugates: bool = False) -> Function:
     return call
 
 
+def _refuse_out(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    arrays = (*args, kwargs.get("out"))
+    if any(is_complex(a) or isinstance(a, Tracer | np.ndarray) for a in arrays):
+        raise unsupported(f"{full_name(function)} of complex values with out=")
+
+
 def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
     """The sum over all choices of a part of each operand, i to the number of imaginary ones before it."""
     if not isinstance(subscripts, str):
-        from graphc.trace.ufuncs import unsupported
-
         raise unsupported("numpy.einsum of complex values without subscripts as text")
+    _refuse_out(np.einsum, (), options)
     total: list[Any] = [None, None]
     for choice in itertools.product((0, 1), repeat=len(operands)):
         parts = [parts_of(x)[which] for x, which in zip(operands, choice, strict=True)]

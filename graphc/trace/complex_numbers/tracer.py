@@ -18,6 +18,7 @@ from graphc.trace.complex_numbers.kinds import AbstractComplex, complex_dtype, r
 from graphc.trace.context import user_line_with_text
 from graphc.trace.methods import ArrayMethods
 from graphc.trace.operators import Operators
+from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, promotable
 
@@ -124,15 +125,12 @@ class ComplexTracer(Operators, ArrayMethods, AbstractComplex):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, Tracer | np.ndarray) and index.dtype == np.bool_:
+        re = self.real_[index]
+        if isinstance(re, Selected):
             raise UnsupportedError(
-                located(
-                    "z[mask] of a complex value",
-                    user_line_with_text(),
-                    "Use np.where(mask, z, 0).",
-                )
+                located("z[mask] of a complex value", user_line_with_text(), "Use np.where(mask, z, 0).")
             )
-        return ComplexTracer(self.real_[index], self.imag_[index])
+        return ComplexTracer(re, self.imag_[index])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         from graphc.trace.complex_numbers.parts import both_parts

@@ -139,9 +139,10 @@ def _shape_of(x: Any) -> tuple[Any, ...]:
 
 def _whole_exponent(value: Any) -> int | None:
     """An exponent that NumPy raises to by products."""
-    if type(value) in (int, float) and value == int(value) and abs(value) <= LARGEST_POWER:
-        return int(value)
-    return None
+    if not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_POWER else None
 
 
 def _written_out(a: Parts) -> tuple[Any, Any]:

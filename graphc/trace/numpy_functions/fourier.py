@@ -15,7 +15,7 @@ from graphc.trace.complex_numbers.parts import both_parts, parts_of
 from graphc.trace.complex_numbers.tracer import joined
 from graphc.trace.context import user_line_with_text
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import constant, one_axis, refuse, strong
+from graphc.trace.numpy_functions.arguments import coordinates, one_axis, refuse, strong
 from graphc.trace.tracer import record
 from graphc.trace.ufuncs import cast
 
@@ -174,12 +174,10 @@ def _to_real(a: Any, n: Any, axis: Any, norm: Any, *, inverse: bool) -> Any:
     length = 2 * (re.shape[axis] - 1) if n is None else n
     length = _checked(length, re, axis)
     half = length // 2 + 1
-    weights = np.full(half, 2.0)
-    weights[0] = 1
-    if length % 2 == 0:
-        weights[-1] = 1
-    scaled = weights * (_scale(length, norm, inverse=inverse) or 1.0)
-    factors = constant(scaled.reshape((-1,) + (1,) * (re.ndim - axis - 1)), re.dtype)
+    k = np.reshape(coordinates((half,), 0), (-1,) + (1,) * (re.ndim - axis - 1))
+    alone = (k == 0) | (2 * k == length)  # all others stand for two numbers
+    scale = _scale(length, norm, inverse=inverse) or 1.0
+    factors = np.where(alone, re.dtype.type(scale), re.dtype.type(2 * scale))
     pair = (_fitted(part, axis, half) * factors for part in (re, im))
     return record(RealFourierTransposed(axis, length), *pair)
 
