@@ -11,6 +11,7 @@ from llvmlite import ir
 from graphc.backends.cpu.jit import object_code
 from graphc.backends.cpu.loaded import Loaded
 from graphc.backends.cpu.program import emit_program
+from graphc.backends.cpu.share import Call
 from graphc.backends.cpu.target import Target
 from graphc.ir.dims import Dim, evaluate
 from graphc.ir.graph import Graph
@@ -24,11 +25,16 @@ GUARD = 64  # bytes around every buffer that must stay as they were
 class Native:
     """The machine code of a graph."""
 
-    def __init__(self, graph: Graph, vector_bytes: int = 64, target: Target | None = None) -> None:
+    def __init__(
+        self, graph: Graph, vector_bytes: int = 64, target: Target | None = None, *, share: bool = True
+    ) -> None:
+        """`share`: equal kernels with other numbers may be one function."""
         self.graph = graph
         self.lowered: LoweredProgram = lower(graph)
         module = ir.Module()
-        self.arena: Dim = emit_program(module, self.lowered, "program", target or Target(vector_bytes))
+        calls = None if share else [Call(kernel) for kernel in self.lowered.kernels]
+        target = target or Target(vector_bytes)
+        self.arena: Dim = emit_program(module, self.lowered, "program", target, calls)
         self.code = Loaded(object_code(str(module)))
         signature = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)
         self.function = signature(self.code.address("program"))

@@ -258,12 +258,16 @@ Statement: TypeAlias = Constant | SizeOf | Let | Coordinate | Load | Store | Fla
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """One native function. `buffers` are its pointer parameters, `symbols` its integer parameters."""
+    """One native function. `buffers` are its pointer parameters, `symbols` its integer parameters.
+
+    `parameters` are numbers that it is given; lowering makes none.
+    """
 
     name: str
     buffers: tuple[Buffer, ...]
     symbols: tuple[str, ...]
     body: tuple[Statement, ...]
+    parameters: tuple[Value, ...] = ()
 
 
 def statements(body: list[Statement] | tuple[Statement, ...]) -> Iterator[Statement]:

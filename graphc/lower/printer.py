@@ -9,12 +9,14 @@ from graphc.lower import kernel_ir as k
 
 
 def format_kernel(kernel: k.Kernel, *, canonical: bool = False) -> str:
-    """The kernel as text; `canonical` leaves out names that differ between equal kernels, and sources."""
+    """The kernel as text; `canonical` leaves out what differs between kernels of equal code: names, the
+    user's lines, how large buffers are."""
     printer = _Printer(kernel, canonical)
     head = ", ".join(printer.parameter(b) for b in kernel.buffers)
     name = "kernel" if canonical else kernel.name
     sizes = f"; {', '.join(kernel.symbols)}" if kernel.symbols else ""
-    return "\n".join([f"{name}({head}{sizes}):", *printer.lines(kernel.body, 1)])
+    numbers = f"; {', '.join(map(_typed, kernel.parameters))}" if kernel.parameters else ""
+    return "\n".join([f"{name}({head}{sizes}{numbers}):", *printer.lines(kernel.body, 1)])
 
 
 class _Printer:
@@ -29,7 +31,8 @@ class _Printer:
     def parameter(self, buffer: k.Buffer) -> str:
         """The buffer with its type; scratch is memory of the kernel itself."""
         scratch = ("scratch " if buffer.space == "local" else "") + ("shared " if buffer.shared else "")
-        return f"{scratch}{self.buffer(buffer)}: {dtype_name(buffer.dtype)}[{buffer.size}]"
+        size = "" if self.canonical else f"[{buffer.size}]"
+        return f"{scratch}{self.buffer(buffer)}: {dtype_name(buffer.dtype)}{size}"
 
     def axis(self, axis: k.Axis) -> str:
         """A name of its own for each loop variable."""

@@ -201,15 +201,19 @@ class KernelEmitter(Memory):
 def kernel_function(
     module: ir.Module, kernel: k.Kernel, name: str, target: Target
 ) -> tuple[ir.Function, int]:
-    """Defines `void name(ptr buffers…, i64 sizes…, ptr status, ptr scratch)`; also its scratch bytes."""
-    types = [PTR] * len(kernel.buffers) + [I64] * len(kernel.symbols) + [PTR, PTR]
+    """Defines `void name(ptr buffers…, i64 sizes…, parameters…, ptr status, ptr scratch)`; also its
+    scratch bytes."""
+    parameters = [value_type(v.dtype) for v in kernel.parameters]
+    types = [PTR] * len(kernel.buffers) + [I64] * len(kernel.symbols) + parameters + [PTR, PTR]
     code = Code(module, name, types, internal=True)
+    numbers = len(kernel.buffers) + len(kernel.symbols)
     for argument, buffer in zip(code.args, kernel.buffers, strict=False):
         if not buffer.shared:
             argument.add_attribute("noalias")
     frame = Frame(
         pointers=dict(zip(kernel.buffers, code.args, strict=False)),
         sizes=dict(zip(kernel.symbols, code.args[len(kernel.buffers) :], strict=False)),
+        values=dict(zip(kernel.parameters, code.args[numbers:], strict=False)),
         status=code.args[-2],
         scratch=code.args[-1],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -118,26 +118,28 @@ def axes_used(body: Sequence[k.Statement]) -> set[k.Axis]:
 
 def values_used(body: Sequence[k.Statement]) -> set[k.Value]:
     """The values that statements of a body take as operands."""
-    used: set[k.Value] = set()
-    for s in k.statements(list(body)):
-        match s:
-            case k.Let():
-                used.update(s.operands)
-            case k.Load():
-                used.update(v for v, _ in s.index.dynamic)
-                used.update([s.guard] if s.guard else [])
-            case k.Store():
-                used.add(s.value)
-                used.update(v for v, _ in s.index.dynamic)
-                used.update([s.guard] if s.guard else [])
-            case k.Coordinate():
-                used.update(v for v, _ in s.index.dynamic)
-            case k.Flag() | k.If() | k.While():
-                used.add(s.condition)
-            case k.Loop():
-                used.update(f.value for f in s.folds)
-                used.update(v for c in s.carries for v in (c.initial, c.following))
-                used.update(v for v in (s.first, s.end, s.stop) if v is not None)
-            case k.Matmul():
-                used.update(v for operand in s.in_memory for v, _ in operand.index.dynamic)
-    return used
+    return {value for s in k.statements(list(body)) for value in operands_of(s)}
+
+
+def operands_of(s: k.Statement) -> Iterator[k.Value]:
+    """The values that a statement itself takes, without the statements inside it."""
+    match s:
+        case k.Let():
+            yield from s.operands
+        case k.Load():
+            yield from (v for v, _ in s.index.dynamic)
+            yield from [s.guard] if s.guard else []
+        case k.Store():
+            yield s.value
+            yield from (v for v, _ in s.index.dynamic)
+            yield from [s.guard] if s.guard else []
+        case k.Coordinate():
+            yield from (v for v, _ in s.index.dynamic)
+        case k.Flag() | k.If() | k.While():
+            yield s.condition
+        case k.Loop():
+            yield from (f.value for f in s.folds)
+            yield from (v for c in s.carries for v in (c.initial, c.following))
+            yield from (v for v in (s.first, s.end, s.stop) if v is not None)
+        case k.Matmul():
+            yield from (v for operand in s.in_memory for v, _ in operand.index.dynamic)

@@ -13,6 +13,8 @@ from llvmlite import ir
 from graphc.backends.cpu.frame import Lanes
 from graphc.backends.cpu.index import Index, minus, plus
 from graphc.backends.cpu.llvm import i64, lanes_of, value_type
+from graphc.backends.cpu.math.table import LONG
+from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.schedule import identity_of
 
@@ -21,6 +23,48 @@ if TYPE_CHECKING:
 
 
 BRIEF = 32  # vectors
+MOST_UNROLLED = 4  # vectors in one iteration
+LONG_FORMULA = 25  # operations that one call of a long formula counts for
+
+
+def lanes_of_loop(loop: k.Loop, vector_bytes: int) -> int:
+    """How many iterations are one vector."""
+    dtypes = {s.result.dtype for s in k.statements(loop.body) if isinstance(s, k.Load | k.Let)}
+    dtypes |= {s.buffer.dtype for s in k.statements(loop.body) if isinstance(s, k.Store)}
+    floats = [t.itemsize for t in dtypes if t.kind == "f"]
+    widest = max(floats or [t.itemsize for t in dtypes if t.kind != "b"] or [1])
+    return min(vector_bytes // widest, 32)
+
+
+def unrolled(loop: k.Loop) -> int:
+    """How many vectors are one iteration of a loop of many."""
+    size = sum(1 for _ in k.statements(loop.body))
+    if not loop.folds:  # how many partial sums there are decides how sums are rounded
+        # Processors overlap iterations by themselves; long formulas would only be compiled several times.
+        size += (LONG_FORMULA - 1) * sum(map(_is_long_formula, k.statements(loop.body)))
+    nested = any(isinstance(s, k.Loop) for s in loop.body)
+    return 1 if nested else MOST_UNROLLED if size <= 10 else 2 if size <= 24 else 1
+
+
+def _is_long_formula(s: k.Statement) -> bool:
+    return isinstance(s, k.Let) and s.op in LONG and s.operands[0].dtype.kind == "f"
+
+
+def period(loop: k.Loop, vector_bytes: int) -> int | None:
+    """Lengths that leave the same remainder, divided by this, have the same code; None for short loops."""
+    lanes = lanes_of_loop(loop, vector_bytes)
+    extent = loop.axis.extent
+    many = isinstance(extent, int) and extent > max(BRIEF, 4 * MOST_UNROLLED) * lanes
+    return lanes * unrolled(loop) if many else None
+
+
+def _remainder(extent: Dim, divisor: int) -> int | None:
+    """extent modulo divisor, where it is the same for all sizes."""
+    if isinstance(extent, int):
+        return extent % divisor
+    constant = sum(coefficient for monomial, coefficient in extent.terms if not monomial)
+    varying = (coefficient for monomial, coefficient in extent.terms if monomial)
+    return constant % divisor if all(c % divisor == 0 for c in varying) else None
 
 
 class LanesLoop:
@@ -34,26 +78,24 @@ class LanesLoop:
         self.loop = loop
         self.bounds = bounds
         self.code = emitter.code
-        self.count = self._lanes()
+        self.count = lanes_of_loop(loop, emitter.target.vector_bytes)
         self.unroll = self._unroll()
-
-    def _lanes(self) -> int:
-        dtypes = {s.result.dtype for s in k.statements(self.loop.body) if isinstance(s, k.Load | k.Let)}
-        dtypes |= {s.buffer.dtype for s in k.statements(self.loop.body) if isinstance(s, k.Store)}
-        floats = [t.itemsize for t in dtypes if t.kind == "f"]
-        widest = max(floats or [t.itemsize for t in dtypes if t.kind != "b"] or [1])
-        return min(self.emitter.target.vector_bytes // widest, 32)
+        if any(map(_is_long_formula, k.statements(loop.body))):
+            self._align_stack()
 
     def _unroll(self) -> int:
-        size = sum(1 for _ in k.statements(self.loop.body))
-        nested = any(isinstance(s, k.Loop) for s in self.loop.body)
-        wish = 1 if nested else 4 if size <= 10 else 2 if size <= 24 else 1
+        wish = unrolled(self.loop)
         extent = self.loop.axis.extent
         if isinstance(extent, int) and self.bounds is None:
             # Long code for a few iterations costs more to compile than it saves.
             while wish > 1 and extent < 4 * wish * self.count:
                 wish //= 2
         return wish
+
+    def _align_stack(self) -> None:
+        """Vectors that find no register then lie in one cache line; LLVM decides too late to do it itself."""
+        attributes = self.code.function.attributes
+        attributes.alignstack = max(attributes.alignstack, self.emitter.target.vector_bytes)
 
     def emit(self) -> None:
         """The loop's code; its folds are left in the frame."""
@@ -73,40 +115,62 @@ class LanesLoop:
         """All iterations; the folds."""
         code, extent = self.code, self.loop.axis.extent
         step, name = self.count * self.unroll, self.loop.axis.name
-        if isinstance(extent, int) and self.bounds is None:
-            whole: int | ir.Value = 0 if self._is_brief(extent, step) else extent // step * step
-            sums = code.loop(whole, self._full, start, step=step, name=name)
-            if extent % step:
-                sums = code.loop(
-                    extent, self._masked(extent), sums, start=whole, step=self.count, name="rest"
-                )
-        else:
-            first, end = self.bounds or (i64(0), self.emitter.size(extent))
-            length = code.b.sub(end, first)
-            whole = code.b.sub(end, code.b.srem(length, i64(step)))
-            sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
-            sums = code.loop(end, self._masked(end), sums, start=whole, step=self.count, name="rest")
-        return self._folded(sums)
+        first, end = self._ends()
+        rest = self._left(step)
+        if isinstance(extent, int) and self._is_brief(extent, step):
+            rest = extent
+        whole = (
+            self._multiple(first, minus(code, end, first), step) if rest is None else minus(code, end, rest)
+        )
+        sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
+        trips = None if rest is None else -(-rest // self.count)
+        return self._folded(
+            self._repeat(trips, end, self._masked(end, rest), sums, whole, self.count, "rest")
+        )
+
+    def _ends(self) -> tuple[Index, Index]:
+        """The first iteration, and the one behind the last."""
+        extent = self.loop.axis.extent
+        return self.bounds or (0, extent if isinstance(extent, int) else self.emitter.size(extent))
+
+    def _left(self, step: int) -> int | None:
+        """How many iterations whole steps leave, where that is known."""
+        return _remainder(self.loop.axis.extent, step) if self.bounds is None else None
+
+    def _repeat(
+        self,
+        trips: int | None,
+        end: Index,
+        body: Callable[..., list[ir.Value]],
+        carry: list[ir.Value],
+        start: Index,
+        step: int,
+        name: str,
+    ) -> list[ir.Value]:
+        """A loop of which the number of iterations may be known where its ends are not."""
+        if trips == 0:
+            return carry
+        if trips == 1:
+            return body(i64(start), *carry)
+        return self.code.loop(end, body, carry, start=start, step=step, name=name)
 
     def _without_masks(self, start: list[ir.Value]) -> list[ir.Value]:
         """All iterations; the folds."""
-        code, extent = self.code, self.loop.axis.extent
         step, name = self.count * self.unroll, self.loop.axis.name
-        first: Index = 0
-        end: Index = extent if isinstance(extent, int) else self.emitter.size(extent)
-        if self.bounds is not None:
-            first, end = self.bounds
-        length = minus(code, end, first)
+        first, end = self._ends()
+        length = minus(self.code, end, first)
         whole, vectors = (self._multiple(first, length, n) for n in (step, self.count))
-        sums = code.loop(whole, self._full, start, start=first, step=step, name=name)
-        if self.unroll > 1:
-            sums = code.loop(vectors, self._masked(None), sums, start=whole, step=self.count, name="vectors")
-        return code.loop(end, self._single, self._folded(sums), start=vectors, name="rest")
+        sums = self.code.loop(whole, self._full, start, start=first, step=step, name=name)
+        beyond, single = self._left(step), self._left(self.count)
+        trips = None if beyond is None else beyond // self.count
+        sums = self._repeat(trips, vectors, self._masked(None), sums, whole, self.count, "vectors")
+        return self._repeat(single, end, self._single, self._folded(sums), vectors, 1, "rest")
 
     def _multiple(self, first: Index, length: Index, step: int) -> Index:
         """Where the last whole step ends; lengths may be negative, of bounds that hold nothing."""
-        b = self.code.b
-        rest = length % step if isinstance(length, int) else b.srem(length, i64(step))
+        rest: Index | None = self._left(step)
+        if rest is None:
+            rest = self.code.b.srem(i64(length), i64(step))
         return plus(self.code, first, minus(self.code, length, rest))
 
     def _single(self, i: ir.Value, *folds: ir.Value) -> list[ir.Value]:
@@ -134,11 +198,11 @@ class LanesLoop:
                 results[slot] = self.emitter.fold(self.loop.folds[j], results[slot], value)
         return results
 
-    def _masked(self, extent: Index | None) -> Callable[..., list[ir.Value]]:
-        """One vector of iterations, those below `extent`, or all of them."""
+    def _masked(self, extent: Index | None, left: int | None = None) -> Callable[..., list[ir.Value]]:
+        """One vector of iterations, those below `extent`, of which `left` are left, or all of them."""
 
         def body(i: ir.Value, *sums: ir.Value) -> list[ir.Value]:
-            mask = None if extent is None else self._tail_mask(i, extent)
+            mask = None if extent is None else self._tail_mask(i, extent, left)
             results = list(sums)
             for j, value in enumerate(self._iteration(i, self._lanes_at(i, mask))):
                 slot = j * self.unroll
@@ -151,13 +215,12 @@ class LanesLoop:
 
         return body
 
-    def _tail_mask(self, i: ir.Value, extent: Index) -> ir.Value | None:
-        if isinstance(extent, int) and isinstance(i, ir.Constant):
-            left = extent - int(i.constant)
-            return None if left >= self.count else self.code.mask_first(left, self.count)
-        left = self.code.b.sub(i64(extent), i)
+    def _tail_mask(self, i: ir.Value, extent: Index, left: int | None) -> ir.Value | None:
+        if left is not None and left <= self.count:
+            return None if left == self.count else self.code.mask_first(left, self.count)
+        beyond = self.code.b.sub(i64(extent), i)
         limited = self.code.b.select(
-            self.code.b.icmp_signed("<", left, i64(self.count)), left, i64(self.count)
+            self.code.b.icmp_signed("<", beyond, i64(self.count)), beyond, i64(self.count)
         )
         return self.code.mask_first(limited, self.count)
 
