@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -26,8 +27,10 @@ from graphc.runtime.cache import cache_key, shared_cache
 from graphc.runtime.executable import Executable
 from graphc.runtime.layout import layout_key
 from graphc.runtime.pool import get_num_threads, install
+from graphc.runtime.variants import Variants
 
 if TYPE_CHECKING:
+    from graphc.backends.cpu.share import Call
     from graphc.backends.cpu.target import Target
     from graphc.lower.program import LoweredProgram
     from graphc.runtime.profile import Profile
@@ -45,14 +48,20 @@ class CpuBackend(AbstractBackend):
 
     def __init__(self) -> None:
         self._cache = shared_cache()
+        self._variants = Variants()
+        self._loaded: WeakValueDictionary[bytes, Loaded] = WeakValueDictionary()
 
     def build(self, program: Program) -> AbstractExecutable:
         key = cache_key("cpu", layout_key(), _describe(program), graph_key(program.traced))
         entry = self._cache.get(key)
         if entry is None:
-            entry = compile_program(program)
+            entry = compile_program(program, self._variants)
             self._cache.put(key, entry)
-        return CpuExecutable(program, entry)
+        code = self._loaded.get(entry.code)
+        if code is None:
+            install()
+            code = self._loaded[entry.code] = Loaded(entry.code)
+        return CpuExecutable(program, entry, code)
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,12 @@ class NativeProgram:
 class CpuExecutable(AbstractExecutable):
     """Machine code of one program."""
 
-    def __init__(self, program: Program, entry: CacheEntry) -> None:
+    def __init__(self, program: Program, entry: CacheEntry, code: Loaded) -> None:
         self.program = program
         constants = _constants(entry.manifest)
         self._captured = (*program.captured, *constants)
         self._signature = signature_of(program, entry.manifest)
-        install()
-        self._code = Loaded(entry.code)
+        self._code = code
         flat = replace(self._signature, nesting=None, structure=None, unflatten=False)
         self._flat = Executable(flat, self._code, program=PROGRAM, entry=None, captured=self._captured)
 
@@ -119,7 +127,7 @@ class CpuExecutable(AbstractExecutable):
         program, plan = self.program, self._lowered
         types = [a.type for a in program.arguments]
         arrays = [np.asarray(v, t.dtype) for v, t in zip(arguments, types, strict=True)]
-        arrays += self._captured
+        arrays += self._captured[: len(plan.inputs) - len(types)]  # without numbers of variants
         sizes = bind_sizes(tuple(types), tuple(a.shape for a in arrays[: len(types)]))
         return measure(plan, _target(program), arrays, sizes, self._cost().at(**sizes), rounds)
 
@@ -143,25 +151,51 @@ class CpuExecutable(AbstractExecutable):
         return lowered(self.program)
 
 
-def compile_program(program: Program) -> CacheEntry:
-    """The object code of a program with its native entry, and what loading it needs to know."""
+def compile_program(program: Program, variants: Variants) -> CacheEntry:
+    """The object code of a program with its native entry, and what loading it needs to know.
+
+    It is that of another program where one of `variants` differs in numbers only.
+    """
+    from graphc.backends.cpu.share import form, in_memory, shared
+
+    plan, target = lowered(program), _target(program)
+    calls = shared(plan.kernels, target)
+    general, general_calls = in_memory(plan, calls)
+    manifest = _manifest(program, general)
+    entry = replace(signature_of(program, manifest), name="", errors=())
+    key = cache_key(form(general, general_calls), repr(entry), repr(target))
+    found = variants.get(key)
+    if found is not None:
+        return CacheEntry(found.code, {**manifest, "arena": found.manifest["arena"]})
+    if not variants.met(key) and general is not plan:
+        return _compiled(program, plan, calls, target)
+    made = _compiled(program, general, general_calls, target)
+    variants.keep(key, made)
+    return made
+
+
+def _compiled(program: Program, plan: LoweredProgram, calls: Sequence[Call], target: Target) -> CacheEntry:
     from llvmlite import ir
 
     from graphc.backends.cpu.jit import object_code
     from graphc.backends.cpu.program import emit_program
     from graphc.runtime.entry.stub import emit_stub
 
-    plan = lowered(program)
     module = ir.Module(name=program.name)
-    arena = emit_program(module, plan, PROGRAM, _target(program))
-    manifest: dict[str, Any] = {
-        "arena": str(arena),
+    arena = emit_program(module, plan, PROGRAM, target, calls)
+    manifest = {**_manifest(program, plan), "arena": str(arena)}
+    emit_stub(module, signature_of(program, manifest), PROGRAM, ENTRY)
+    return CacheEntry(object_code(str(module)), manifest)
+
+
+def _manifest(program: Program, plan: LoweredProgram) -> dict[str, Any]:
+    """What loading a program needs to know; how large its arena is, emitting tells."""
+    return {
+        "arena": "0",
         "errors": [_error_row(c.exception, c.message, program) for c in plan.checks],
         "constants": [_constant_text(c.value) for c in plan.constants],
         "long_running": _is_long(plan),
     }
-    emit_stub(module, signature_of(program, manifest), PROGRAM, ENTRY)
-    return CacheEntry(object_code(str(module)), manifest)
 
 
 def _emitted(program: Program, plan: LoweredProgram) -> str:
@@ -216,7 +250,8 @@ def _describe(program: Program) -> str:
     arguments = [(a.name, a.kind, str(a.type), a.donated) for a in program.arguments]
     results = [(r.kind, str(r.type), r.argument) for r in program.results]
     threads = program.options.threads or get_num_threads()
-    return repr((program.name, arguments, results, program.structure, program.options, threads))
+    nesting = (program.nesting, program.structure)
+    return repr((program.name, arguments, results, nesting, program.options, threads))
 
 
 def _error_row(exception: str, message: str, program: Program) -> list[Any]:
