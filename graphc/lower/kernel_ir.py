@@ -37,10 +37,11 @@ class Buffer:
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """A loop variable, 0 ≤ axis < extent."""
+    """A loop variable, 0 ≤ axis < extent; `is_long` where an emitter knows that there are many iterations."""
 
     name: str
     extent: Dim
+    is_long: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -210,9 +210,14 @@ def _emitted(program: Program, plan: LoweredProgram) -> str:
 
 def _target(program: Program) -> Target:
     """The vector registers of this processor, and the threads the program may use."""
+    return _native(program.options.threads or get_num_threads())
+
+
+@functools.cache
+def _native(threads: int) -> Target:
     from graphc.backends.cpu.target import native_target
 
-    return native_target(program.options.threads or get_num_threads())
+    return native_target(threads)
 
 
 def signature_of(program: Program, manifest: Mapping[str, Any]) -> Signature:

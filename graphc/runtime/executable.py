@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import BuiltinFunctionType
@@ -31,8 +32,8 @@ class Executable:
     """Owns the machine code of one specialisation and the arrays its function refers to.
 
     `program` and `entry` are symbols of `code`; without `entry`, or where native entries cannot be used,
-    calls go through Python. `entry` raises ArgumentError for arguments of another specialisation; an
-    entry that does something else with them is made by `bound`.
+    calls go through Python. An entry that does something else than `entry` with arguments that do not fit is
+    made by `bound`.
     """
 
     def __init__(
@@ -54,7 +55,11 @@ class Executable:
         self._entry = entry
         self._unflatten = unflatten
         self.is_native = entry is not None and native_problem() is None
-        self.entry = self.bound(self._reject)
+
+    @functools.cached_property
+    def entry(self) -> Callable[..., object]:
+        """The function, which raises ArgumentError for arguments of another specialisation."""
+        return self.bound(self._reject)
 
     def bound(self, fallback: Fallback) -> Callable[..., object]:
         """An entry that calls `fallback` with the arguments that do not fit this specialisation."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from graphc.backends.cpu.frame import Lanes
-from graphc.backends.cpu.index import Index, minus, plus
+from graphc.backends.cpu.index import Index, minus, plus, smaller
 from graphc.backends.cpu.llvm import i64, lanes_of, value_type
 from graphc.backends.cpu.math.table import LONG
 from graphc.ir.dims import Dim
@@ -53,9 +53,13 @@ def _is_long_formula(s: k.Statement) -> bool:
 def period(loop: k.Loop, vector_bytes: int) -> int | None:
     """Lengths that leave the same remainder, divided by this, have the same code; None for short loops."""
     lanes = lanes_of_loop(loop, vector_bytes)
-    extent = loop.axis.extent
-    many = isinstance(extent, int) and extent > max(BRIEF, 4 * MOST_UNROLLED) * lanes
-    return lanes * unrolled(loop) if many else None
+    return lanes * unrolled(loop) if is_many(loop, lanes) else None
+
+
+def is_many(loop: k.Loop, lanes: int) -> bool:
+    """Whether a loop is known to have so many vectors that how many does not matter for its code."""
+    extent, many = loop.axis.extent, max(BRIEF, 4 * MOST_UNROLLED) * lanes
+    return loop.axis.is_long or (isinstance(extent, int) and extent > many)
 
 
 def _remainder(extent: Dim, divisor: int) -> int | None:
@@ -99,11 +103,41 @@ class LanesLoop:
 
     def emit(self) -> None:
         """The loop's code; its folds are left in the frame."""
+        if self._may_overlap():
+            self._overlapping()
+            return
         start = [self._identity(f) for f in self.loop.folds for _ in range(self.unroll)]
         folds = self._with_masks(start) if self._takes_masks() else self._without_masks(start)
         self.emitter.frame.axes.pop(self.loop.axis, None)
         for f, value in zip(self.loop.folds, folds, strict=True):
             self.emitter.frame.values[f.result] = value
+
+    def _may_overlap(self) -> bool:
+        """Whether the last vector may begin where the one before it has been, instead of code for a rest.
+
+        That is for long code only, and where an iteration that runs twice does the same again.
+        """
+        loop, lanes = self.loop, self.count
+        if self.unroll > 1 or loop.folds or not self._left(lanes) or not is_many(loop, lanes):
+            return False
+        read = {s.buffer for s in k.statements(loop.body) if isinstance(s, k.Load)}
+        stores = [s for s in k.statements(loop.body) if isinstance(s, k.Store)]
+        written = {s.buffer for s in stores}
+        if read & written or any(buffer.shared for buffer in read | written):
+            return False
+        return not any(s.streaming or s.index.dynamic for s in stores)
+
+    def _overlapping(self) -> None:
+        """All iterations; the last ones are the last whole vector."""
+        first, end = self._ends()
+        last = minus(self.code, end, self.count)
+
+        def body(i: ir.Value) -> list[ir.Value]:
+            base = i64(smaller(self.code, i, last))
+            return self._iteration(base, self._lanes_at(base, None))
+
+        self.code.loop(end, body, start=first, step=self.count, name=self.loop.axis.name)
+        self.emitter.frame.axes.pop(self.loop.axis, None)
 
     def _takes_masks(self) -> bool:
         """Whether vectors of all that the loop reads and writes take a mask."""

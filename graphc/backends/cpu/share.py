@@ -135,22 +135,23 @@ class _General:
     def _loop(self, s: k.Loop, inside_lanes: bool) -> k.Loop:
         axis, share, part_of = s.axis, s.share, s.part_of
         if self.target is not None and not inside_lanes and isinstance(axis.extent, int):
-            axis = replace(axis, extent=self._length(s, axis.extent, self.target))
-            self._axes[s.axis] = axis
+            axis = self._axes[s.axis] = self._any_length(s, axis.extent, self.target)
             if isinstance(share, int) and part_of is not None:
                 share = self._size(share)
         part_of = self._axes.get(part_of, part_of) if part_of is not None else None
         body = self._body(s.body, inside_lanes=inside_lanes or s.kind == "lanes")
         return replace(s, axis=axis, body=body, part_of=part_of, share=share)
 
-    def _length(self, s: k.Loop, extent: int, target: Target) -> Dim:
-        """The extent of a loop as far as its code, and the order of its sums, depends on it."""
+    def _any_length(self, s: k.Loop, extent: int, target: Target) -> k.Axis:
+        """The loop's axis, of a length that says what its code and the order of its sums depend on."""
         if extent < 2:
-            return extent
+            return s.axis
         if s.kind != "lanes" or s.part_of is not None or s.first is not None or s.end is not None:
-            return self._size(extent)
+            return replace(s.axis, extent=self._size(extent))
         step = period(s, target.vector_bytes)
-        return extent if step is None else self._size(extent // step) * step + extent % step
+        if step is None:
+            return s.axis
+        return replace(s.axis, extent=self._size(extent // step) * step + extent % step, is_long=True)
 
     def _size(self, value: int) -> Dim:
         self.sizes.append(value)
