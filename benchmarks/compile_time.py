@@ -2,9 +2,10 @@
 
     python -m benchmarks.compile_time [--rounds 3]
 
-Rows: the Adam step of a 784-512-256-10 classifier at batch 128; 200 kernels that all differ. Seconds are
-the least over the rounds, after the interpreter has started and NumPy is imported: `import graphc`,
-tracing, compiling or loading, and the first call.
+Rows: the Adam step of a 784-512-256-10 classifier at batch 128; 200 kernels that differ in constants, and in
+lengths where they are one program; 200 kernels of formulas that all differ. Seconds are the least over the
+rounds, after the interpreter has started and NumPy is imported: `import graphc`, tracing, compiling or
+loading, and the first call.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ import numpy as np
 start = time.perf_counter()
 {body}
 print(time.perf_counter() - start)
+"""
+_FORMULAS = """
+import graphc
+def formula(i, x):
+    y = np.tanh(x * (i + 0.5))
+    for bit in range(8):
+        y = y * x + 0.7 if i >> bit & 1 else np.maximum(y, x) - y
+    return y
 """
 ROWS = {
     "Adam step 784-512-256-10, batch 128": """
@@ -42,6 +51,15 @@ for i in range(200):
 import graphc
 arrays = [np.linspace(0, 1, 1000 + i) for i in range(200)]
 graphc.compile(lambda xs: [np.tanh(x * (i + 0.5)) + x / (1 + i) - x * x for i, x in enumerate(xs)])(arrays)
+""",
+    "200 formulas, one program each": f"""{_FORMULAS}
+x = np.linspace(0, 1, 1000)
+for i in range(200):
+    graphc.compile(lambda x: formula(i, x))(x)
+""",
+    "200 formulas, one program": f"""{_FORMULAS}
+arrays = [np.linspace(0, 1, 1000 + i) for i in range(200)]
+graphc.compile(lambda xs: [formula(i, x) for i, x in enumerate(xs)])(arrays)
 """,
 }
 

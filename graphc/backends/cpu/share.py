@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from graphc.backends.cpu.frame import operands_of
 from graphc.backends.cpu.lanes import period
 from graphc.backends.cpu.target import Target
+from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim, symbol
 from graphc.lower import kernel_ir as k
 from graphc.lower.printer import format_kernel
