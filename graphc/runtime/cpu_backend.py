@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,11 +58,16 @@ class CpuBackend(AbstractBackend):
         if entry is None:
             entry = compile_program(program, self._variants)
             self._cache.put(key, entry)
-        code = self._loaded.get(entry.code)
-        if code is None:
+        return CpuExecutable(program, entry, self._code(entry.code))
+
+    def _code(self, code: bytes) -> Loaded:
+        """The code in memory, once for all programs that share it."""
+        digest = hashlib.sha256(code).digest()
+        loaded = self._loaded.get(digest)
+        if loaded is None:
             install()
-            code = self._loaded[entry.code] = Loaded(entry.code)
-        return CpuExecutable(program, entry, code)
+            loaded = self._loaded[digest] = Loaded(code)
+        return loaded
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Final
 from graphc.runtime.cache import Entry
 
 KEPT: Final = 256  # forms that are remembered, the most recently used ones
+KEPT_BYTES: Final = 32 << 20  # of their code
 
 
 class Variants:
@@ -32,7 +33,10 @@ class Variants:
 
     def keep(self, form: str, entry: Entry | None) -> None:
         """Remembers a form and its code."""
+        self._forms.pop(form, None)
         self._forms[form] = entry
-        self._forms.move_to_end(form)
-        while len(self._forms) > KEPT:
+        while len(self._forms) > KEPT or self._size() > KEPT_BYTES:
             self._forms.popitem(last=False)
+
+    def _size(self) -> int:
+        return sum(len(entry.code) for entry in self._forms.values() if entry is not None)

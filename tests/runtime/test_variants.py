@@ -14,7 +14,7 @@ from graphc.backends.cpu import jit
 from graphc.runtime import registry
 from graphc.runtime.cache import DiskCache, Entry
 from graphc.runtime.cpu_backend import CpuBackend
-from graphc.runtime.variants import KEPT, Variants
+from graphc.runtime.variants import KEPT, KEPT_BYTES, Variants
 
 NUMBERS = [0.7, 1.3, 2.9, -3.5, 1e-300, 0.1]
 Fresh = Callable[[], CpuBackend]
@@ -177,3 +177,13 @@ def test_old_forms_are_forgotten() -> None:
     assert variants.met("0")
     variants.met("one more")
     assert variants.get("first") is None
+
+
+def test_code_that_is_kept_has_a_limit() -> None:
+    variants = Variants()
+    for name in ("first", "second"):
+        variants.keep(name, Entry(bytes(KEPT_BYTES // 2 + 1), {}))
+    assert variants.get("first") is None
+    assert variants.get("second") is not None
+    variants.keep("too large", Entry(bytes(KEPT_BYTES + 1), {}))
+    assert variants.get("too large") is None
