@@ -40,11 +40,18 @@ def _stable(before: str, after: str, why: str) -> Identity:
     return Identity(before, after, FLOAT, False, why)
 
 
+# Near 0 by cosh x = 1 + 2 sinh² x/2, elsewhere by cosh x = (1 + e^(-2|x|)) e^|x| / 2.
+_LOG_COSH = (
+    "where(less(absolute(x), 1), log1p(2*square(sinh(0.5*x))),"
+    " absolute(x) + log1p(exp(-2*absolute(x))) - 0.6931471805599453)"
+)
+
 IDENTITIES: tuple[Identity, ...] = (
     _stable("log(1 + exp(x))", "softplus(x)", "exp overflows above 709; cancels below -37"),
     _stable("log1p(exp(x))", "softplus(x)", "exp overflows above 709"),
     _stable("logaddexp(x, 0)", "softplus(x)", "to rounding: one operand less"),
     _stable("log(exp(x) + exp(y))", "logaddexp(x, y)", "exp overflows"),
+    _stable("log(cosh(x))", _LOG_COSH, "cosh overflows above 710; rounds near 0"),
     _stable("log(expit(x))", "log_expit(x)", "expit underflows below -745"),
     _stable("log1p(-expit(x))", "log_expit(-x)", "1 - expit cancels"),
     _stable("1 - expit(x)", "expit(-x)", "cancels above 37"),

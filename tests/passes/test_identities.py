@@ -15,6 +15,29 @@ from graphc.passes.rules_algebra import IDENTITIES
 from graphc.passes.rules_stable import IDENTITIES as STABLE
 
 ALL = (*IDENTITIES, *STABLE)
+
+
+LOG_2 = sympy.Float(0.6931471805599453)
+
+
+def _where(condition, x, y):
+    """One of two; where the condition is unknown, they must be equal for either sign of the variable."""
+    if condition in (sympy.true, sympy.false):
+        return x if condition else y
+    (symbol,) = condition.free_symbols
+    positive = sympy.Symbol("p", positive=True)
+    for value in (positive, -positive):
+        difference = (x - y).subs(symbol, value)
+        assert _exponential(difference) == 1, (x, y)
+    return y
+
+
+def _exponential(x):
+    """e to the power of x, simplified: 1 where x is a sum of logarithms that is 0."""
+    exact = sympy.nsimplify(x.subs(LOG_2, sympy.log(2)), rational=True)
+    return sympy.simplify(sympy.exp(exact).rewrite(sympy.exp))
+
+
 MEANINGS = {
     "square": lambda x: x**2,
     "reciprocal": lambda x: 1 / x,
@@ -36,7 +59,8 @@ MEANINGS = {
     "logical_or": sympy.Or,
     "equal": sympy.Eq,
     "not_equal": sympy.Ne,
-    "where": lambda c, x, y: x if c else y,
+    "where": _where,
+    "less": sympy.Lt,
 }
 
 
@@ -57,7 +81,9 @@ def _proved(identity, assumptions):
         if isinstance(before, sympy.logic.boolalg.Boolean):
             return False
         difference = sympy.simplify(sympy.expand_log(sympy.expand(before - after), force=False))
-        if difference != 0 and sympy.simplify(difference.rewrite(sympy.exp)) != 0:
+        if difference == 0 or sympy.simplify(difference.rewrite(sympy.exp)) == 0:
+            continue
+        if not difference.has(LOG_2) or _exponential(before - after) != 1:
             return False
     return True
 

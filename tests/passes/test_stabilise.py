@@ -32,6 +32,7 @@ SCALAR = {
         EXTREME,
         lambda x: 1 / (1 + mpmath.exp(-x)),
     ),
+    "log of cosh": (lambda x: np.log(np.cosh(x)), EXTREME, lambda x: mpmath.log(mpmath.cosh(x))),
     "log of exp": (lambda x: np.log(np.exp(x)), EXTREME, lambda x: x),
     "log1p": (lambda x: np.log(1 + x), SMALL, lambda x: mpmath.log1p(x)),
     "log of 1 - x": (lambda x: np.log(1 - x), SMALL, lambda x: mpmath.log1p(-x)),
