@@ -221,6 +221,10 @@ def mul_or_zero(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*y
     return (y, x)
 
 
+def mul_zeros_win(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*y
+    return (y, x)
+
+
 def multiply(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*y
     return (y, x)
 
@@ -352,6 +356,7 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "maximum": maximum,
     "minimum": minimum,
     "mul_or_zero": mul_or_zero,
+    "mul_zeros_win": mul_zeros_win,
     "multiply": multiply,
     "ndtr": ndtr,
     "ndtri": ndtri,

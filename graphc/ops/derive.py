@@ -67,6 +67,7 @@ def meanings() -> dict[str, Any]:
         "copysign": lambda a, b: abs(a) * sympy.sign(b),
         "ldexp": lambda a, n: a * 2**n,
         "mul_or_zero": lambda a, b: a * b,
+        "mul_zeros_win": lambda a, b: a * b,
         "select": lambda condition, a, b: (
             a if condition is True else sympy.Piecewise((a, condition), (b, True))
         ),

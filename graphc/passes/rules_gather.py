@@ -7,7 +7,7 @@ import numpy as np
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ops.elementwise.arithmetic import Multiply
-from graphc.ops.elementwise.selection import MulOrZero
+from graphc.ops.elementwise.selection import MulOrZero, MulZerosWin
 from graphc.ops.gather import Gather, ScatterAdd
 from graphc.ops.leaf import Const, Iota
 from graphc.ops.view import Pad, Transpose
@@ -84,6 +84,14 @@ def mul_or_zero(make: Maker, op: MulOrZero, args: tuple[Node, ...]) -> Node | No
     return None
 
 
+def mul_zeros_win(make: Maker, op: MulZerosWin, args: tuple[Node, ...]) -> Node | None:
+    """A factor that is never zero leaves `mul_or_zero` of the other, where that is 0."""
+    x, y = args
+    if is_nonzero(x):
+        return make.make(MulOrZero(), y, x)
+    return make.make(MulOrZero(), x, y) if is_nonzero(y) else None
+
+
 def is_nonzero(node: Node) -> bool:
     """Whether no element can be zero: constants, and sizes and their reciprocals (1/n of a mean)."""
     while node.op.name in ("broadcast_to", "reshape", "transpose", "reciprocal", "negative"):
@@ -94,4 +102,9 @@ def is_nonzero(node: Node) -> bool:
     return node.op.name == "cast" and node.args[0].op.name == "size"
 
 
-RULES: Rules = {"gather": (gather,), "scatter_add": (scatter_add,), "mul_or_zero": (mul_or_zero,)}
+RULES: Rules = {
+    "gather": (gather,),
+    "scatter_add": (scatter_add,),
+    "mul_or_zero": (mul_or_zero,),
+    "mul_zeros_win": (mul_zeros_win,),
+}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc.autodiff.forward import pushforward
 from graphc.autodiff.reverse import gradient, pullback
 from graphc.ir.graph import Graph
@@ -142,6 +143,24 @@ def test_mul_or_zero_is_linear_in_its_first_factor_also_at_zero() -> None:
     """Its derivative by the first factor is the second, not 0: what forward mode by two reversals needs."""
     da, db = slope(lambda a, b: apply(MulOrZero(), a, b), 0.0, 3.0)
     assert da == 3 and db == 0
+
+
+BRANCHES = {
+    "square of sinh": lambda x: np.log1p(np.square(np.sinh(x))),
+    "root": lambda x: np.sqrt(np.exp(x) * np.exp(x)),
+    "power": lambda x: (1 + np.exp(x)) ** -1.5,
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_untaken_branch_that_overflows_leaves_higher_derivatives_alone(name, order) -> None:
+    branch = BRANCHES[name]
+    taken = derivative = lambda x: np.where(np.abs(x) < 1, branch(x), 2 * x * x)
+    for _ in range(order):
+        derivative = graphc.grad(derivative)
+    assert derivative(800.0) == [None, 3200.0, 4.0, 0.0][order]
+    assert np.isfinite(derivative(0.5)) and taken(800.0) == 2 * 800.0**2
 
 
 def test_no_guard_is_needed_where_gradients_are_finite() -> None:

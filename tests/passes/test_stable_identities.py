@@ -53,7 +53,10 @@ NOT_INACCURATE = {
 }
 
 FUNCTIONS: dict[str, Any] = {
-    **{n: getattr(mpmath, n) for n in ("exp", "log", "log1p", "expm1", "cos", "cosh", "sin", "sqrt", "erf", "erfc")},
+    **{
+        n: getattr(mpmath, n)
+        for n in ("exp", "log", "log1p", "expm1", "cos", "cosh", "sin", "sqrt", "erf", "erfc")
+    },
     "expit": lambda x: 1 / (1 + mpmath.exp(-x)),
     "log_expit": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),

@@ -288,8 +288,15 @@ def _mul_or_zero(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
     return code.select(code.compare("==", a, zero), zero, code.mul(a, b))
 
 
+def _mul_zeros_win(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
+    """a · b, and 0 where either is 0 whatever the other is."""
+    zero = code.like(a, 0)
+    return code.select(code.compare("==", b, zero), zero, _mul_or_zero(code, a, b))
+
+
 FLOAT: dict[str, Emit] = {
     "mul_or_zero": _mul_or_zero,
+    "mul_zeros_win": _mul_zeros_win,
     "add": lambda c, a, b: c.add(a, b),
     "subtract": lambda c, a, b: c.sub(a, b),
     "multiply": lambda c, a, b: c.mul(a, b),

@@ -81,11 +81,7 @@ class MulOrZero(AbstractElementwise):
     domain = ((-3.0, 3.0), (-3.0, 3.0))
 
     def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
-        if dtypes[0] != dtypes[1] or dtypes[0].kind != "f":
-            raise DTypeError(
-                f"mul_or_zero takes two operands of one float dtype, got {', '.join(map(str, dtypes))}"
-            )
-        return dtypes[0]
+        return _one_float(self.name, dtypes)
 
     def evaluate(self, *args: Any) -> Any:
         x, y = args
@@ -94,12 +90,50 @@ class MulOrZero(AbstractElementwise):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         x, z = args
-        return apply(MulOrZero(), g, z), apply(MulOrZero(), g, x)
+        return apply(MulOrZero(), g, z), apply(MulZerosWin(), g, x)
 
     def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
         from graphc.ops.elementwise.cotangents import pushed, total
 
         return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
+
+
+@register
+class MulZerosWin(AbstractElementwise):
+    """x y, but 0 where either is 0, also if the other is infinite or NaN.
+
+    The derivative of `mul_or_zero` by its second factor: where the first is 0, the second has no effect,
+    however steeply something depends on the product.
+    """
+
+    name = "mul_zeros_win"
+    arity = 2
+    expression = "x*y"
+    numba = "({0} * {1} if {1} != 0 else {1}) if {0} != 0 else {0}"
+    domain = ((-3.0, 3.0), (-3.0, 3.0))
+
+    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
+        return _one_float(self.name, dtypes)
+
+    def evaluate(self, *args: Any) -> Any:
+        x, y = args
+        with np.errstate(invalid="ignore"):
+            return np.where(x == 0, x, np.where(y == 0, y, x * y))
+
+    def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
+        x, z = args
+        return apply(MulZerosWin(), g, z), apply(MulZerosWin(), g, x)
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        from graphc.ops.elementwise.cotangents import pushed, total
+
+        return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
+
+
+def _one_float(name: str, dtypes: tuple[np.dtype, ...]) -> np.dtype:
+    if dtypes[0] != dtypes[1] or dtypes[0].kind != "f":
+        raise DTypeError(f"{name} takes two operands of one float dtype, got {', '.join(map(str, dtypes))}")
+    return dtypes[0]
 
 
 class _Extremum(AbstractElementwise):
