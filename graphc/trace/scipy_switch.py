@@ -9,7 +9,7 @@ arrays in question is traced, and otherwise as true as it was: see docs/decision
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from graphc.dataclass import dataclass
 from typing import Any
 
 from graphc.trace.tracer import Tracer
