@@ -126,9 +126,12 @@ def divmod_(x: Any, y: Any, **options: Any) -> Any:
 @composed(np.modf)
 def modf(x: Any, **options: Any) -> Any:
     """Fractional part, with the sign of x, and integral part of x."""
-    whole = np.trunc(x, **options)
-    difference = np.where(np.isinf(x), np.zeros((), whole.dtype), x - whole)
-    return np.copysign(difference, x), whole
+    operand = as_tracer(x)
+    (dtype,) = loop_dtypes(np.modf, (operand,), **options)
+    value = cast(operand, dtype)  # NumPy has no loop for integers, unlike trunc
+    whole = np.trunc(value)
+    difference = np.where(np.isinf(value), np.zeros((), dtype), value - whole)
+    return np.copysign(difference, value), whole
 
 
 @composed(np.frexp)

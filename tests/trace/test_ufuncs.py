@@ -121,6 +121,8 @@ def test_composed_ufuncs_are_numpys() -> None:
     check(lambda x, y: np.divmod(x, y), X, Y, grad=False)
     check(lambda i: np.divmod(i, 3), INTEGERS)
     check(np.modf, np.array([1.5, -2.25, 0.0, -0.0, np.inf, -np.inf, np.nan]), grad=False)
+    check(np.modf, INTEGERS, grad=False)
+    check(np.modf, INTEGERS.astype(np.int16), grad=False)
     check(lambda x: np.float_power(x, 2), np.abs(X).astype(np.float32), rtol=1e-15)
     check(np.positive, X)
     check(np.conjugate, X)
