@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.ir.dims import product
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import static_int, strong
+from graphc.trace.numpy_functions.arguments import promoted, static_int, strong
 from graphc.trace.numpy_functions.ordering import searchsorted
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
@@ -65,17 +65,20 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     if count < 1:
         raise ValueError("`bins` must be positive, when an integer")
     x = strong(a)
-    low, high = (np.min(x), np.max(x)) if range is None else (strong(range[0]), strong(range[1]))
+    if range is None and x.size == 0:
+        range = (0, 1)  # nothing to cover: NumPy's choice
+    low, high = (np.min(x), np.max(x)) if range is None else range
     if range is not None and not any(isinstance(end, Tracer) for end in range):
         if range[0] > range[1]:
             raise ValueError("max must be larger than min in range parameter.")
         if not np.all(np.isfinite(range)):
             raise ValueError(f"supplied range of [{range[0]}, {range[1]}] is not finite")
-    kind = np.result_type(low.dtype, high.dtype, x.dtype)
+    kind = promoted(low, high, x)
     kind = kind if kind.kind == "f" else np.dtype(np.float64)
-    same = low == high
     low, high = cast(low, kind), cast(high, kind)
-    return np.linspace(where(same, low - 0.5, low), where(same, high + 0.5, high), count + 1)
+    same = low == high
+    first, last = where(same, low - 0.5, low), where(same, high + 0.5, high)
+    return np.linspace(first, last, count + 1, dtype=kind)
 
 
 @implements(np.histogram)

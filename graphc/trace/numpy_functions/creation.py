@@ -11,7 +11,7 @@ from graphc.ir.dims import Dim, SymbolicDim
 from graphc.trace.aliasing import copy as copy_of
 from graphc.trace.complex_numbers.kinds import real_dtype
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import constant, coordinates, finish, refuse, strong
+from graphc.trace.numpy_functions.arguments import constant, coordinates, finish, strong
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import broadcast_to, cast, unsupported
 
@@ -41,21 +41,21 @@ def as_complex(x: Any) -> Any:
 def astype(x: Any, dtype: Any, *, casting: Any = "unsafe", copy: bool = True) -> Any:
     """x converted to `dtype`; x itself only where nothing changes and `copy` is false."""
     value: Any = as_tracer(x)
-    if not np.can_cast(value.dtype, dtype, casting):
+    to = np.dtype(dtype)
+    if not np.can_cast(value.dtype, to, casting):
         raise TypeError(
-            f"Cannot cast array data from {value.dtype!r} to {np.dtype(dtype)!r} according to the rule "
-            f"'{casting}'"
+            f"Cannot cast array data from {value.dtype!r} to {to!r} according to the rule '{casting}'"
         )
-    if np.dtype(dtype).kind == "c":
-        return as_complex(cast(value, real_dtype(dtype)))
-    if value.dtype != np.dtype(dtype):
-        return cast(value, dtype)
+    if to.kind == "c":
+        return as_complex(cast(value, real_dtype(to)))
+    if value.dtype != to:
+        return cast(value, to)
     return copy_of(value) if copy or value.weak is not None else value
 
 
 @implements(np.astype)
 def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    """x converted to `dtype`."""
+    """x converted to `dtype`, f64 if that is None."""
     return astype(x, dtype, copy=copy)
 
 
@@ -231,8 +231,12 @@ def logspace(
     axis: int = 0,
 ) -> Any:
     """baseˣ for x evenly spaced between start and stop."""
-    refuse("logspace", axis=(axis, 0))
-    y = np.power(base, linspace(start, stop, num, endpoint))
+    ends: tuple[Any, Any, Any] = (start, stop, base)
+    if np.ndim(base):  # its axes count too when `axis` is found
+        ndim = max(np.ndim(v) for v in ends)
+        start, stop, base = (np.reshape(v, (1,) * (ndim - np.ndim(v)) + np.shape(v)) for v in ends)
+        base = np.expand_dims(base, axis)
+    y = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else cast(y, dtype)
 
 
@@ -240,8 +244,15 @@ def logspace(
 def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    """Numbers between two positive ends with a constant ratio."""
-    y = np.exp(linspace(np.log(start), np.log(stop), num, endpoint, axis=axis))
+    """Numbers between two ends of one sign, with a constant ratio; NaN where the signs differ."""
+    first, last = strong(start), strong(stop)
+    sign = np.sign(first)
+    y = np.exp(linspace(np.log(first / sign), np.log(last / sign), num, endpoint)) * sign
+    at = coordinates(y.shape, 0)
+    y = np.where(at == 0, first, y)
+    if endpoint and num > 1:
+        y = np.where(at == num - 1, last, y)
+    y = y if axis == 0 else np.moveaxis(y, 0, axis)
     return y if dtype is None else cast(y, dtype)
 
 

@@ -99,7 +99,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         index = index % x.size if mode == "wrap" else np.clip(index, 0, x.size - 1)
     elif mode != "raise":
         raise ValueError("clipmode not understood")
-    if values.size == 0:
+    if values.size == 0 or index.size == 0:
         return
     flat[index] = np.resize(values, index.shape) if values.shape != index.shape else values
     if x.node is not flat.node:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import NO_VALUE, finish, refuse, strong
+from graphc.trace.numpy_functions.arguments import NO_VALUE, finish, strong
 from graphc.trace.numpy_functions.differences import cumprod, cumsum
 from graphc.trace.numpy_functions.reductions import argmax, argmin, max_, min_, prod, sum_
 from graphc.trace.numpy_functions.selection import where as select
@@ -68,10 +68,9 @@ def _define_extremum(function: Callable[..., Any], base: Callable[..., Any], fil
         initial: Any = NO_VALUE,
         where: Any = True,
     ) -> Any:
-        refuse(function.__name__, initial=(initial, NO_VALUE), where=(where, True))
         x, good = _without_nan(a, fill)
-        result = base(x, axis, keepdims=keepdims)
-        if good is not True:
+        result = base(x, axis, keepdims=keepdims, initial=initial, where=where)
+        if good is not True and initial is NO_VALUE:
             empty = ~np.any(good, axis=axis, keepdims=keepdims is True)
             result = select(empty, np.asarray(np.nan, x.dtype)[()], result)
         return finish(result, out)

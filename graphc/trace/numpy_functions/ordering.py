@@ -93,14 +93,20 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """The number of the bin each value falls in; bins ascend or descend, which is not checked at run time."""
     side = "left" if right else "right"
     if isinstance(bins, Tracer):
-        falling = bins.shape[0] - searchsorted(np.flip(bins), x, side)
-        return where(bins[-1] < bins[0], falling, searchsorted(bins, x, side))
+        rising = searchsorted(bins, x, side)
+        if bins.shape[0] == 0:
+            return rising
+        return where(bins[-1] < bins[0], _falling(bins, x, side), rising)
     edges = np.asarray(bins)
     if np.all(edges[1:] >= edges[:-1]):
         return searchsorted(edges, x, side)
     if not np.all(edges[1:] <= edges[:-1]):
         raise ValueError("bins must be monotonically increasing or decreasing")
-    return len(edges) - searchsorted(edges[::-1].copy(), x, side)
+    return _falling(edges, x, side)
+
+
+def _falling(bins: Any, x: Any, side: str) -> Any:
+    return bins.shape[0] - searchsorted(np.flip(bins), x, side)
 
 
 def _periodic(at: Any, knots: Any, values: Any, period: Any) -> tuple[Any, Any, Any]:

@@ -48,7 +48,7 @@ def _misfit(value: Any, ndim: int) -> ValueError:
 
 @implements(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    """The array with a border of constants, of its edge, or of its own elements."""
+    """The array with a border of constants, of its own elements, or of statistics of them."""
     x = strong(array)
     if isinstance(pad_width, Tracer):
         raise unsupported("numpy.pad with traced widths")
@@ -70,29 +70,37 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         return _statistics(x, widths, _STATISTICS[mode], kwargs.get("stat_length"))
     if mode not in _SOURCES:
         raise unsupported(f"numpy.pad with mode={mode!r}")
+    lengthened = _from_inside if kwargs.get("reflect_type", "even") == "even" else _odd
     for axis, (before, after) in enumerate(widths):
         if before == 0 and after == 0:
             continue
         if x.shape[axis] == 0:
             raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
-        longer = _from_inside(x, axis, before, after, mode)
-        x = longer if kwargs.get("reflect_type", "even") == "even" else _odd(longer, x, axis, before, after)
+        x = lengthened(x, axis, before, after, mode)
     return x
 
 
-def _odd(longer: Any, x: Any, axis: int, before: Any, after: Any) -> Any:
-    """The border 2 x[end] - x instead of x: the array goes on with the slope it has."""
-    n = x.shape[axis]
-    if not isinstance(n, SymbolicDim) and max(before, after) >= n:
-        raise unsupported("numpy.pad with reflect_type='odd' and a border as wide as the array")
-    lead = (slice(None),) * axis
-    ends = x[(*lead, slice(0, 1))], x[(*lead, slice(-1, None))]
-    parts = [x]
-    if before != 0:
-        parts.insert(0, 2 * ends[0] - longer[(*lead, slice(0, before))])
-    if after != 0:
-        parts.append(2 * ends[1] - longer[(*lead, slice(n + before, None))])
-    return np.concatenate([cast(p, x.dtype) for p in parts], axis=axis)
+def _odd(x: Any, axis: int, before: Any, after: Any, mode: str) -> Any:
+    """x with borders of 2 x[end] - x instead of x: the array goes on with the slope it has."""
+    if x.shape[axis] == 1:
+        return _from_inside(x, axis, before, after, "edge")
+    left = np.flip(_continued(np.flip(x, axis), axis, before, mode), axis)
+    return np.concatenate([left, x, _continued(x, axis, after, mode)], axis=axis)
+
+
+def _continued(x: Any, axis: int, width: Any, mode: str) -> Any:
+    """The `width` values after the last of x, as many at once as there are to reflect."""
+    n, lead = x.shape[axis], (slice(None),) * axis
+    skipped = 0 if mode == "symmetric" else 1  # whether the last value is repeated
+    line, missing = x, width
+    while missing != 0:
+        taken = missing if isinstance(n, SymbolicDim) else min(n - skipped, missing)
+        end = line.shape[axis] - skipped
+        back = np.flip(line[(*lead, slice(end - taken, end))], axis)
+        following = 2 * line[(*lead, slice(-1, None))] - back
+        line = np.concatenate([line, cast(following, x.dtype)], axis=axis)
+        missing = missing - taken
+    return line[(*lead, slice(n, None))]
 
 
 _STATISTICS: dict[str, Callable[..., Any]] = {
@@ -162,8 +170,7 @@ def _ramp(x: Any, widths: list[tuple[Any, Any]], ends: Any) -> Any:
 
 def _line(end: Any, edge: Any, length: int, axis: int, dtype: np.dtype) -> Any:
     """`length` values from `end` towards the edge, the edge itself left out."""
-    line = np.linspace(end, np.squeeze(edge, axis), length, endpoint=False, axis=axis)
-    return cast(np.round(line) if dtype.kind in "iu" else line, dtype)
+    return np.linspace(end, np.squeeze(edge, axis), length, endpoint=False, dtype=dtype, axis=axis)
 
 
 def _edge(i: np.ndarray, n: int) -> Any:
@@ -242,14 +249,20 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     x = strong(a)
     if axis is None:
         return reshaped(roll(reshaped(x, (x.size,)), shift, 0), x.shape)
-    shifts = tuple(shift) if isinstance(shift, tuple | list | np.ndarray) and np.ndim(shift) else (shift,)
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    shifts, axes = _listed(shift), _listed(axis)
     if len(shifts) != len(axes):
         shifts, axes = (shifts * len(axes), axes) if len(shifts) == 1 else (shifts, axes * len(shifts))
     result: Any = x.copy()
     for s, i in zip(shifts, axes, strict=True):
         result = _rolled(result, s, one_axis(i, x.ndim))
     return result
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """One value for each axis: those of a sequence or vector, or the only one."""
+    if np.ndim(value) > 1:
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
+    return tuple(value) if isinstance(value, tuple | list) or np.ndim(value) else (value,)
 
 
 def _rolled(x: Any, shift: Any, axis: int) -> Any:

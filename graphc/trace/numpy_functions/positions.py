@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.dims import product
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import one_axis, strong
+from graphc.trace.numpy_functions.arguments import constant, one_axis, strong
 from graphc.trace.numpy_functions.checked import checked
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
@@ -150,6 +150,8 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     """Positions that sort by the last key, then by the one before, and so on."""
     listed = [strong(k) for k in (keys if not isinstance(keys, Tracer) else list(keys))]
     shape = broadcast_shapes(*(k.shape for k in listed))
+    if shape == ():  # every key is one number
+        return constant(np.int64(0))
     order = np.argsort(broadcast_to(listed[0], shape), axis=axis)
     for key in listed[1:]:
         again = np.argsort(np.take_along_axis(broadcast_to(key, shape), order, axis), axis=axis)

@@ -47,8 +47,10 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
     if method == MIDDLE and x.dtype.kind != "f":
         x = cast(x, np.float64)
     lines = _sorted_lines(x, axis)
-    kind = x.dtype if type(q) in (int, float) and x.dtype.kind == "f" else np.float64
-    levels = cast(q, kind) if isinstance(q, Tracer) else np.asarray(q, kind)
+    weak = type(q) in (int, float) or (isinstance(q, Tracer) and q.weak is not None)
+    levels = strong(q) if isinstance(q, Tracer) else np.asarray(q)
+    if levels.dtype.kind != "f":
+        levels = cast(levels, np.float64) if isinstance(q, Tracer) else levels.astype(np.float64)
     if not isinstance(q, Tracer) and np.any((levels < 0) | (levels > 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     if method not in (*METHODS, MIDDLE):
@@ -67,7 +69,7 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: Any, ignores_nan
     if flat.shape[0] == 0:
         one = _quantile(x, 0.5, axis, method, keepdims, ignores_nan)
         return np.zeros_like(one, shape=(*levels.shape, *one.shape))
-    results = [_at_level(lines, flat[i], last, method) for i in range(flat.shape[0])]
+    results = [_at_level(lines, flat[i], last, method, weak) for i in range(flat.shape[0])]
     if x.dtype.kind == "f" and not ignores_nan:
         missing = np.isnan(lines[..., -1])
         results = [select(missing, lines[..., -1], r) for r in results]
@@ -84,8 +86,11 @@ def _missing(x: Any, axis: Any, keepdims: Any) -> Any:
     return np.full_like(np.sum(x, axis=axis, keepdims=keepdims), np.nan)
 
 
-def _at_level(lines: Any, level: Any, last: Any, method: str) -> Any:
-    """The value between the two of the sorted lines at a level: one level for all, or one for each."""
+def _at_level(lines: Any, level: Any, last: Any, method: str, weak: bool) -> Any:
+    """The value between the two of the sorted lines at a level: one level for all, or one for each.
+
+    A `weak` level was a Python number: it does not widen the result.
+    """
     low, high, t = _between(level, last, method)
     below, above = _read(lines, _index(low)), _read(lines, _index(high))
     if t is None:
@@ -93,7 +98,10 @@ def _at_level(lines: Any, level: Any, last: Any, method: str) -> Any:
     if method == MIDDLE:
         return select(low == high, below, (below + above) / 2)
     step = above - below if lines.dtype != np.bool_ else above ^ below
-    first, second = below + step * t, above - step * (1 - t)
+    rest = 1 - t
+    if weak and lines.dtype.kind == "f":
+        t, rest = (cast(v, lines.dtype) if isinstance(v, Tracer) else float(v) for v in (t, rest))
+    first, second = below + step * t, above - step * rest
     if isinstance(t, Tracer):
         return select(t < 0.5, first, second)
     return first if t < 0.5 else second

@@ -165,14 +165,19 @@ def cov(
     free: Any = (0 if bias else 1) if ddof is None else ddof
     if fweights is None and aweights is None:
         centred = x - mean(x, 1, keepdims=True)
-        count = x.shape[1] - free
-        return np.squeeze(centred @ centred.T / (max(count, 0.0) if isinstance(count, int) else count))
+        return _shared(centred @ centred.T, x.shape[1] - free)
     weights = _weights(fweights, aweights, x.shape[1], kind)
     total = sum_(weights)
     if aweights is not None:
         free = free * sum_(weights * cast(aweights, kind)) / total
     centred = x - sum_(x * weights, 1, keepdims=True) / total
-    return np.squeeze((centred * weights) @ centred.T / (total - free))
+    return _shared((centred * weights) @ centred.T, total - free)
+
+
+def _shared(products: Any, free: Any) -> Any:
+    """Sums of products over how many of them are free: ∞ or NaN where none is."""
+    count = cast(strong(free), products.dtype)
+    return np.squeeze(products * (1 / np.maximum(count, 0)))
 
 
 def _weights(repeats: Any, weights: Any, count: Any, kind: Any) -> Any:
