@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import linecache
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from graphc.dataclass import dataclass
-from graphc.errors import LeakedTracerError, TraceError, located
+from graphc.errors import LeakedTracerError, TraceError, UnsupportedError, located
 from graphc.ir.graph import Builder, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.leaf import Input
@@ -125,6 +126,37 @@ def user_frame() -> FrameType | None:
     while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame = frame.f_back
     return frame
+
+
+def object_array(what: str, source: str | None) -> UnsupportedError:
+    """The error for what NumPy cannot do with an array of separate traced values as Python objects."""
+    return UnsupportedError(
+        located(
+            what,
+            source,
+            "Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md.",
+        )
+    )
+
+
+def numpy_function() -> str | None:
+    """The name of the function of NumPy, written in Python, that the user's code is in, such as `max`."""
+    name = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((_PACKAGE, _NUMPY)):
+        if frame.f_code.co_filename.startswith(_NUMPY):
+            name = frame.f_code.co_name.lstrip("_")
+        frame = frame.f_back
+    return name
+
+
+def in_a_call() -> bool:
+    """Whether the user's line is calling a function or comparing now, rather than branching itself."""
+    frame = user_frame()
+    if frame is None or frame.f_lasti < 0:
+        return False
+    instruction = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return instruction.startswith(("CALL", "COMPARE", "PRECALL"))
 
 
 def scipy_function() -> str | None:

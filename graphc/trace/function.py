@@ -14,7 +14,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
-from graphc.trace.context import LIBRARIES, current, tracing
+from graphc.trace.context import LIBRARIES, current, object_array, tracing
 from graphc.trace.scipy_switch import open_scipy
 from graphc.trace.tracer import Tracer, Weak, lift
 
@@ -103,12 +103,8 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
             ) from None
         if not _of_objects(str(error)) or _in_package(error.__traceback__):
             raise
-        raise UnsupportedError(
-            located(
-                f"a NumPy function that sees traced values as objects: {error}",
-                _line_of(error.__traceback__),
-                "Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md.",
-            )
+        raise object_array(
+            f"a NumPy function that sees traced values as objects: {error}", _line_of(error.__traceback__)
         ) from None
 
 
@@ -118,7 +114,7 @@ def _of_objects(message: str) -> bool:
         "loop of ufunc does not support argument",
         "Iterator operand or requested dtype holds references",
     )
-    return message.startswith(starts) or (message.startswith("Cannot cast ufunc") and "dtype('O')" in message)
+    return message.startswith(starts) or "dtype('O')" in message
 
 
 def _in_package(traceback: TracebackType | None) -> bool:

@@ -15,7 +15,7 @@ from graphc.ir.dims import SymbolicDim
 from graphc.ir.graph import Node
 from graphc.ops.view import Concatenate, Reshape
 from graphc.trace.aliasing import Element
-from graphc.trace.context import scipy_function, user_line_with_text
+from graphc.trace.context import numpy_function, object_array, scipy_function, user_line_with_text
 from graphc.trace.scipy_switch import scipy_is_open
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast
@@ -42,6 +42,11 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             )
         )
     if dtype is not None and np.dtype(dtype) != object:
+        function = numpy_function()
+        if function is not None:
+            to = np.dtype(dtype)
+            what = f"numpy.{function} converts the elements of np.array([...]) of traced values to {to}"
+            raise object_array(what, user_line_with_text())
         raise TraceError(
             located(
                 f"conversion of the traced value {x.node.type} to a concrete array of {np.dtype(dtype)}",
@@ -58,6 +63,10 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             )
         )
     array = np.empty(tuple(int(n) for n in x.shape), object)
+    if not array.size and x.dtype != np.float64:
+        raise object_array(
+            f"np.array or np.asarray of {x.node.type}, whose dtype would be lost", user_line_with_text()
+        )
     _check_size(array.size)
     if not x.shape:
         array[()] = x
@@ -79,14 +88,21 @@ def element(x: Tracer, node: Node, index: int) -> Tracer:
 def lift_objects(array: np.ndarray) -> Any:
     """The traced array whose elements are the objects in `array`."""
     _check_size(array.size)
-    if array.ndim == 0:
-        return as_tracer(array[()])
     if array.size == 0:
         return np.zeros(array.shape)
-    whole = _whole(array)
+    if not any(isinstance(value, Tracer) for value in array.flat):
+        # Such as np.zeros_like(np.array([...])): NumPy has forgotten what its numbers are.
+        raise object_array("an object array that holds no traced value", user_line_with_text())
+    return _nested(array)
+
+
+def _nested(array: np.ndarray) -> Any:
+    if array.ndim == 0:
+        return as_tracer(array[()])
+    whole = _whole(array) if array.size else None
     if whole is not None:
         return whole
-    return stacked([lift_objects(row) if isinstance(row, np.ndarray) else row for row in array])
+    return stacked([_nested(row) if isinstance(row, np.ndarray) else row for row in array])
 
 
 def lift_sequence(values: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.trace.complex_numbers.kinds import is_complex
+from graphc.trace.context import numpy_function, object_array, user_line_with_text
 
 _PYTHON_SCALARS = (bool, int, float)
 
@@ -43,6 +44,8 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
         return ufunc(*operands)
     if any(is_complex(operand) for operand in operands):
         return call_ufunc(ufunc, "__call__", operands, {})
+    if ufunc in (np.add, np.multiply):
+        _refuse_narrow(operands)
     types = tuple(_weak_type(operand) for operand in operands)
     scalars = tuple(t for t in types if t is not None)
     if len(scalars) != len(types):
@@ -54,6 +57,20 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
     if not isinstance(result, Tracer):
         return result
     return Tracer(result.owner, result.node, weak)
+
+
+def _refuse_narrow(operands: tuple[Any, ...]) -> None:
+    """Raises where NumPy sums or multiplies booleans or narrow integers as objects, of the same dtype."""
+    from graphc.trace.tracer import Tracer
+
+    if any(not isinstance(x, Tracer) or x.dtype.kind == "f" or x.dtype.itemsize == 8 for x in operands):
+        return
+    function = numpy_function()
+    if function is not None:
+        what = (
+            f"numpy.{function} of np.array([...]) of traced {operands[0].dtype}, which NumPy would not widen"
+        )
+        raise object_array(what, user_line_with_text())
 
 
 def power_operator(base: Any, exponent: Any) -> Any:

@@ -16,7 +16,16 @@ from graphc.ops.base import AbstractTraced
 from graphc.ops.leaf import Const, Input, Size
 from graphc.trace.aliasing import Alias, refresh
 from graphc.trace.complex_numbers.kinds import AbstractComplex
-from graphc.trace.context import Trace, current, leaked, user_line, user_line_with_text
+from graphc.trace.context import (
+    Trace,
+    current,
+    in_a_call,
+    leaked,
+    numpy_function,
+    object_array,
+    user_line,
+    user_line_with_text,
+)
 from graphc.trace.methods import ArrayMethods
 from graphc.trace.operators import Operators
 from graphc.trace.selected import Selected
@@ -152,9 +161,16 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
                 "Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for "
                 "a choice, or trace with fixed sizes.",
             )
+        function = numpy_function()
+        if function is not None:
+            raise object_array(
+                f"numpy.{function} compares the elements of np.array([...]) of traced values one by one",
+                user_line_with_text(),
+            )
+        called = "np.maximum for max(), np.stack([...]) for np.array([...]), " if in_a_call() else ""
         self._refuse(
             f"a Python branch on the traced value {self.node.type}",
-            "Use np.where(condition, a, b), or make the argument static (static_argnames).",
+            f"Use np.where(condition, a, b), {called}or make the argument static (static_argnames).",
         )
 
     def __float__(self) -> float:

@@ -78,6 +78,75 @@ def test_functions_of_object_arrays_with_plain_numbers_name_stack() -> None:
     )
 
 
+def test_numpy_functions_that_compare_or_convert_objects_name_stack() -> None:
+    def largest(t):
+        return np.max(np.array([t, 1.0]))
+
+    def determinant(t):
+        return np.linalg.det(np.array([[t, 1.0], [2.0, t]]))
+
+    def spread(t):
+        return np.var(np.array([t, 2 * t]))
+
+    remedy = "  Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md."
+    assert message(largest, "f64") == (
+        "numpy.max compares the elements of np.array([...]) of traced values one by one\n"
+        f"  at {line(largest)}, return np.max(np.array([t, 1.0]))\n{remedy}"
+    )
+    assert message(determinant, "f64") == (
+        "a NumPy function that sees traced values as objects: Cannot cast ufunc 'det' "
+        "input from dtype('O') to dtype('float64') with casting rule 'same_kind'\n"
+        f"  at {line(determinant)}, return np.linalg.det(np.array([[t, 1.0], [2.0, t]]))\n{remedy}"
+    )
+    assert message(spread, "f64") == (
+        "numpy.var converts the elements of np.array([...]) of traced values to float64\n"
+        f"  at {line(spread)}, return np.var(np.array([t, 2 * t]))\n{remedy}"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["bool", "i8", "u16", "i32"])
+def test_sums_of_narrow_objects_are_refused_because_numpy_would_not_widen_them(dtype: str) -> None:
+    def f(a, b):
+        return np.array([a, b]).sum()
+
+    name = {"i8": "int8", "u16": "uint16", "i32": "int32"}.get(dtype, dtype)
+    assert message(f, dtype, dtype) == (
+        f"numpy.sum of np.array([...]) of traced {name}, which NumPy would not widen\n"
+        f"  at {line(f)}, return np.array([a, b]).sum()\n"
+        "  Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md."
+    )
+    check(lambda a, b: np.stack([a, b]).sum(), *np.zeros((2,), name))
+    check(lambda a, b: np.array([a, b]) + np.array([b, a]), *np.ones((2,), name))
+
+
+def test_comparing_calls_name_their_traced_forms() -> None:
+    def f(t):
+        return max(t, 1.0)
+
+    assert message(f, "f64") == (
+        "a Python branch on the traced value bool: its value is not known while tracing\n"
+        f"  at {line(f)}, return max(t, 1.0)\n"
+        "  Use np.where(condition, a, b), np.maximum for max(), np.stack([...]) for np.array([...]), or make "
+        "the argument static (static_argnames)."
+    )
+
+
+def test_object_arrays_that_lost_their_dtype_are_refused() -> None:
+    def zeros(t):
+        return np.zeros_like(np.array([t, t]))
+
+    def nothing(x):
+        return np.asarray(x)
+
+    remedy = "  Make arrays with np.stack([...]), which is traced as a whole; see docs/coverage.md."
+    assert message(zeros, "f32").splitlines()[0] == "an object array that holds no traced value"
+    assert message(nothing, "f32[0, 3]") == (
+        "np.array or np.asarray of f32[0, 3], whose dtype would be lost\n"
+        f"  at {line(nothing)}, return np.asarray(x)\n{remedy}"
+    )
+    check(lambda x: np.asarray(x) * 2, np.zeros((0, 3)))
+
+
 def test_ragged_rows_are_refused() -> None:
     def f(x):
         return np.add([x[0], x[0, 1:]], x)
