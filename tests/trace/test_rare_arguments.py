@@ -185,3 +185,16 @@ def test_pad_with_odd_reflections(mode: str, width: Any) -> None:
     for values in (np.array([1.0, 2.0, 5.0]), np.array([7.0]), np.array([9, 0, 200], np.uint8)):
         check(lambda x: np.pad(x, width, mode=mode, reflect_type="odd"), values)
     check(lambda x: np.pad(x, 2, mode=mode, reflect_type="odd"), CUBE[0], types=["f64[M, N]"])
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 3])
+def test_polynomials_are_integrated_several_times(m: int) -> None:
+    check(lambda p: np.polyint(p, m), X[0])
+    check(lambda p: np.polyint(p, m, 2.0), X[0])
+    check(lambda p, k: np.polyint(p, m, k), X[0], np.array([1.0, -2.0, 3.0]))
+
+
+def test_positions_are_clipped_wrapped_or_left_alone() -> None:
+    i, j = np.array([2, 0, 1]), np.array([3, 1, 0])
+    check(lambda i, j: np.ravel_multi_index((i, j), (3, 4), mode=("clip", "wrap")), i + 2, j + 5)
+    check(lambda i, x: np.take(x, i, mode=None), i, X)

@@ -41,7 +41,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         index = strong(indices)
         n = x.shape[place]
         index = index % n if mode == "wrap" else np.clip(index, 0, n - 1)
-    elif mode != "raise":
+    elif mode not in ("raise", None):
         raise ValueError("clipmode not understood")
     if isinstance(index, list | tuple):
         index = np.asarray(index) if not any(isinstance(i, Tracer) for i in index) else strong(index)
@@ -97,7 +97,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     index, values = strong(ind).reshape(-1), strong(v).reshape(-1)
     if mode in ("wrap", "clip"):
         index = index % x.size if mode == "wrap" else np.clip(index, 0, x.size - 1)
-    elif mode != "raise":
+    elif mode not in ("raise", None):
         raise ValueError("clipmode not understood")
     if values.size == 0 or index.size == 0:
         return

@@ -31,7 +31,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    """The product of two polynomials."""
+    """The product of two polynomials; leading zeros, which NumPy leaves out, are kept."""
     return np.convolve(_coefficients(a1), _coefficients(a2))
 
 
@@ -61,12 +61,17 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 @implements(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    """The m-th antiderivative; its constants are k, or zero."""
-    if m != 1:
-        raise unsupported("numpy.polyint with m other than 1")
+    """The m-th antiderivative; its constants are k, one for each step or one for all, or zero."""
+    if m < 0:
+        raise ValueError("Order of integral must be positive (see polyder)")
     a = _coefficients(p)
-    last = np.zeros(1) if k is None else np.reshape(np.stack([k]) if np.ndim(k) == 0 else k, (1,))
-    return np.concatenate([a / constant(np.arange(len(a), 0, -1)), last])
+    constants = np.zeros(1) if k is None else np.atleast_1d(strong(k))
+    if 1 < len(constants) < m:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    for step in range(m):
+        last = constants[step if len(constants) > 1 else 0]
+        a = np.concatenate([a / constant(np.arange(len(a), 0, -1)), np.reshape(last, (1,))])
+    return a
 
 
 @implements(np.polyfit)
