@@ -118,7 +118,7 @@ def expit(r: Any, x: Any) -> tuple[Any, ...]:  # r = 1/(1 + exp(-x))
 
 
 def expm1(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x) - 1
-    return (r + 1,)
+    return (np.exp(x),)
 
 
 def fabs(r: Any, x: Any) -> tuple[Any, ...]:  # r = Abs(x)

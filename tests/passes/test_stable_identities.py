@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import graphc
 from graphc.ir.graph import Builder, Graph
 from graphc.ir.interpret import interpret
 from graphc.ir.types import parse_type
@@ -112,3 +113,9 @@ def test_the_stable_form_is_right_where_the_formula_as_written_is_not(identity: 
             error = abs(float(naive) - expected) / scale
             worst = max(worst, np.inf if np.isnan(error) else error)
     assert worst > 1e-9 or identity.before in NOT_INACCURATE
+
+
+@pytest.mark.parametrize("x", [-40.0, -30.0, 1e-9, 5.0])
+def test_the_gradient_of_a_stable_form_is_as_accurate_as_that_of_the_formula(x: float) -> None:
+    slope = graphc.grad(lambda x: np.exp(x) - 1)
+    np.testing.assert_allclose(slope(x), np.exp(x), rtol=1e-15)
