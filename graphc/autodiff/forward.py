@@ -28,7 +28,7 @@ def pushforward(graph: Graph, wrt: Sequence[int]) -> Graph:
 
     Tangents have the types of what they belong to. An output that depends on none of them has tangent 0.
     """
-    with tracing() as trace:
+    with tracing(closed=True) as trace:
         inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
         outputs = inline(trace.builder, graph, inputs)
         given = {}

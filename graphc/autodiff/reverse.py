@@ -22,7 +22,7 @@ def pullback(graph: Graph, wrt: Sequence[int], seeded: Sequence[int]) -> Graph:
 
     The cotangents are those of the outputs numbered `seeded`. A gradient on no path is exact zeros.
     """
-    with tracing() as trace:
+    with tracing(closed=True) as trace:
         inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
         outputs = inline(trace.builder, graph, inputs)
         seeds = {}
@@ -47,7 +47,7 @@ def gradient(graph: Graph, wrt: Sequence[int]) -> Graph:
                 "Reduce it with np.sum or np.mean, or use graphc.vjp.",
             )
         )
-    with tracing() as trace:
+    with tracing(closed=True) as trace:
         inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
         outputs = inline(trace.builder, graph, inputs)
         seed = Tracer(trace, lift(trace, np.ones((), head.dtype)))

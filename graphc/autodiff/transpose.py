@@ -63,6 +63,11 @@ def transposed(
     return found
 
 
+def depends_on_variable(node: Node) -> bool:
+    """Whether a value is part of a linear program that is being transposed."""
+    return any(isinstance(n.op, Variable) for n in topological([node]))
+
+
 def _check_linear(
     trace: Trace, values: Sequence[Any], variables: set[Node], known: Sequence[Node], name: str
 ) -> None:

@@ -31,7 +31,7 @@ def batch_graph(
     outputs that do not depend on the example are repeated, so that all are batched. UnsupportedError for an
     op that has no rule.
     """
-    with tracing() as trace:
+    with tracing(closed=True) as trace:
         done: dict[Node, _Value] = {}
         for node, marked in zip(graph.inputs, batched, strict=True):
             shape = node.array_type.shape

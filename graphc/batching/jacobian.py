@@ -44,7 +44,7 @@ def jacobian_graph(
     before those of the next. `symmetric` says that the outputs are the gradients of a number: output k by
     input wrt[k] is then a symmetric block, taken as it comes, without a transposition.
     """
-    with tracing() as trace:
+    with tracing(closed=True) as trace:
         inputs = tuple(trace.new_input(node.array_type) for node in graph.inputs)
         outputs = inline(trace.builder, graph, inputs)
         head = Graph(graph.inputs, graph.outputs[:count])

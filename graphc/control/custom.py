@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, NoReturn
 import numpy as np
 
 from graphc.autodiff.forward import is_floating
-from graphc.autodiff.transpose import transposed
+from graphc.autodiff.reverse import pullback
+from graphc.autodiff.transpose import depends_on_variable, transposed
 from graphc.batching.batch import batch_graph
 from graphc.control.call import AbstractCall
 from graphc.control.regions import input_types
@@ -58,12 +59,23 @@ class CustomCall(AbstractCall):
         if rule.mode == "vjp":
             return tuple(rule.derivative(g, args))
         moving = [i for i, x in enumerate(args) if x.dtype.kind == "f"]
+        if any(depends_on_variable(x.node) for x in args):
+            # A rule that calls its own function on tangents: that is linear there, and has no end otherwise.
+            return self._pulled_through(moving, g, args)
 
         def linear(tangents: list[Any]) -> Sequence[Any]:
             supply = dict(zip(moving, tangents, strict=True))
             return rule.derivative(tuple(supply.get(i, np.zeros_like(x)) for i, x in enumerate(args)), args)
 
         found = self._transposed(linear, [args[i] for i in moving], g, args)
+        results = dict(zip(moving, found, strict=True))
+        return tuple(results.get(i) for i in range(len(args)))
+
+    def _pulled_through(self, moving: Sequence[int], g: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The cotangents that the body itself gives, not the rule."""
+        smooth = [i for i, node in enumerate(self.body.outputs) if is_floating(node.type)]
+        back = pullback(self.body, moving, smooth)
+        found = call_graph(back, (*args, *(g[i] for i in smooth)))[len(self.body.outputs) :]
         results = dict(zip(moving, found, strict=True))
         return tuple(results.get(i) for i in range(len(args)))
 

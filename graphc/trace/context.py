@@ -21,7 +21,7 @@ from graphc.dataclass import dataclass
 from graphc.errors import LeakedTracerError, TraceError, UnsupportedError, located
 from graphc.ir.graph import Builder, Node
 from graphc.ir.types import ArrayType
-from graphc.ops.leaf import Input
+from graphc.ops.leaf import Const, Input
 
 _PACKAGE = str(Path(__file__).parents[1])
 _NUMPY = str(Path(np.__file__).parent)
@@ -43,6 +43,7 @@ class Trace:
     complex_parts: dict[int, tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     contents: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # of captured arrays
     open: bool = True
+    closed: bool = False  # takes its inputs only: see `capture`
     writes: int = 0  # in-place changes so far: views read their base again after one
     finite: dict[Node, bool] = field(default_factory=dict)  # what ir/finite.py found out so far
     source: str | None = None  # set while derived code runs: the line of the operation it derives from
@@ -54,7 +55,14 @@ class Trace:
         return node
 
     def capture(self, key: int, value: Any, type_: ArrayType) -> Node:
-        """The parameter that stands for an outside value; `value` is kept alive, so `key` stays unique."""
+        """The parameter that stands for an outside value; `value` is kept alive, so `key` stays unique.
+
+        In a closed trace an array is a constant, and a traced value is an error.
+        """
+        if self.closed:
+            if not isinstance(value, np.ndarray):
+                raise leaked(user_line_with_text())
+            return self.builder.add(Const.of(value))
         if key not in self.captured:
             self.captured[key] = (value, self.new_input(type_))
             if isinstance(value, np.ndarray):
@@ -96,11 +104,11 @@ def current() -> Trace | None:
 
 
 @contextmanager
-def tracing() -> Iterator[Trace]:
-    """A new trace inside the current one, closed at the end."""
+def tracing(closed: bool = False) -> Iterator[Trace]:
+    """A new trace inside the current one, ended with the context; `closed` as in `Trace`."""
     if not isinstance(getattr(_local, "stack", None), list):
         _local.stack = []
-    trace = Trace(parent=current())
+    trace = Trace(parent=current(), closed=closed)
     _local.stack.append(trace)
     try:
         yield trace

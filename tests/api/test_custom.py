@@ -44,6 +44,11 @@ def softplus_rule(primals, tangents):
 X = np.array([0.3, -1.0, 2.0])
 
 
+def same(actual, expected):
+    for a, e in zip(np.atleast_1d(actual), np.atleast_1d(expected), strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-14)
+
+
 # ---- values
 
 
@@ -231,6 +236,57 @@ def test_a_rule_that_closes_over_traced_values():
 
     with pytest.raises(graphc.LeakedTracerError, match="the derivative of f closes over a traced value"):
         graphc.grad(loss)(3.0)
+
+
+def test_rules_close_over_arrays():
+    table = np.array([1.0, 3.0])
+
+    @graphc.custom_jvp
+    def f(x):
+        return 2 * x
+
+    @f.defjvp
+    def _(primals, tangents):
+        return f(*primals), table * tangents[0]
+
+    @graphc.custom_vjp
+    def h(x):
+        return 2 * x
+
+    h.defvjp(lambda x: (h(x), table), lambda kept, g: (kept * g * table,))
+    x = np.array([5.0, 7.0])
+
+    def total(function):
+        return lambda x: np.sum(function(x))
+
+    for function, slope in ((f, table), (h, table**2)):
+        same(graphc.jvp(function, (x,), (x,)), (2 * x, slope * x))
+        same(graphc.grad(total(function))(x), slope)
+        same(graphc.grad(lambda x, f=function: np.sum(f(x) ** 2))(x), 4 * x * slope)
+        same(graphc.jacobian(function)(x), np.diag(slope))
+        same(graphc.vmap(graphc.grad(total(function)))(np.stack([x, x])), np.stack([slope, slope]))
+        same(graphc.grad(total(graphc.checkpoint(function)))(x), slope)
+        same(graphc.grad(lambda x, f=function: np.sum(graphc.cond(x[0] > 0, f, f, x)))(x), slope)
+
+        def twice(x, f=function):
+            return np.sum(graphc.scan(lambda c, _: (f(c), None), x, None, length=2)[0])
+
+        same(graphc.grad(twice)(x), slope**2)
+
+
+def test_a_rule_calls_its_own_function_on_tangents():
+    @graphc.custom_jvp
+    def share(x, y):
+        return x / y
+
+    @share.defjvp
+    def _(primals, tangents):
+        return share(*primals), share(tangents[0], primals[1])
+
+    same(graphc.grad(share)(1.0, 4.0), 0.25)
+    same(graphc.jvp(share, (1.0, 4.0), (2.0, 0.0)), (0.25, 0.5))
+    steps = graphc.grad(lambda x: graphc.scan(lambda c, _: (share(c, 2.0), None), x, None, 3)[0])
+    same(steps(1.0), 0.125)
 
 
 def test_rules_that_return_something_else():
