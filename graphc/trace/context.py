@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dis
 import functools
 import linecache
+import opcode
 import sys
 import threading
 import zlib
@@ -163,7 +163,7 @@ def in_a_call() -> bool:
     frame = user_frame()
     if frame is None or frame.f_lasti < 0:
         return False
-    instruction = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    instruction = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
     return instruction.startswith(("CALL", "COMPARE", "PRECALL"))
 
 
