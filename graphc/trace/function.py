@@ -131,7 +131,7 @@ def _line_of(traceback: TracebackType | None) -> str | None:
         name = traceback.tb_frame.f_code.co_filename
         if not name.startswith(LIBRARIES):
             text = linecache.getline(name, traceback.tb_lineno).strip()
-            line = f"{Path(name).name}:{traceback.tb_lineno}, {text}"
+            line = f"{Path(name).name}:{traceback.tb_lineno}" + (f", {text}" if text else "")
         traceback = traceback.tb_next
     return line
 

@@ -167,3 +167,16 @@ def test_a_value_of_a_body_that_leaks_is_refused():
     assert "a traced value was used after the function it belongs to had returned" in raised(
         graphc.LeakedTracerError, f, X
     )
+
+
+@pytest.mark.parametrize(
+    ("xs", "text"),
+    [
+        (1.0, "scan walks along axis 0 of xs, but a leaf of it is a number: pass arrays"),
+        (None, "scan without xs and without length: pass length=, or arrays to walk along"),
+    ],
+)
+def test_an_eager_scan_over_nothing_says_so(xs, text):
+    with pytest.raises(graphc.ShapeError) as caught:
+        graphc.scan(lambda c, x: (c, x), 0.0, xs)
+    assert str(caught.value) == text

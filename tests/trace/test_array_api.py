@@ -39,6 +39,14 @@ for f in (
     d = np.cos(np.arange(12.0)).reshape(3, 4)
     numeric = (np.sum(np.cos(f(x + 1e-6 * d))) - np.sum(np.cos(f(x - 1e-6 * d)))) / 2e-6
     np.testing.assert_allclose(np.sum(slope * d), numeric, rtol=1e-5, atol=1e-6)
+
+def mixed(x):
+    return sp.logsumexp(x, b=np.ones((3, 4)))
+
+try:
+    graphc.compile(mixed)(x)
+except graphc.UnsupportedError as error:
+    print(str(error).replace("<string>", "line"))
 print("traced")
 """
 
@@ -53,7 +61,12 @@ def test_scipy_functions_for_the_standard_are_traced(switch: str) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout == "traced\n", done.stderr
+    assert done.stdout == (
+        "a function of SciPy given a traced and a concrete array\n"
+        "  at line:23\n"
+        "  Make the concrete one traced as well: np.asarray(array, like=x).\n"
+        "traced\n"
+    ), done.stderr
 
 
 def test_scipy_is_as_it_was_for_everything_that_is_not_traced() -> None:

@@ -24,7 +24,12 @@ def run_scan(
 ) -> tuple[Any, Any]:
     """`scan` step by step; the function itself is asked, traced, what no steps return."""
     leaves, structure = tree.flatten(xs)
-    lengths = {np.shape(leaf)[0] if np.ndim(leaf) else -1 for leaf in leaves if is_value(leaf)}
+    values = [leaf for leaf in leaves if is_value(leaf)]
+    if not all(map(np.ndim, values)):
+        raise ShapeError("scan walks along axis 0 of xs, but a leaf of it is a number: pass arrays")
+    if not values and length is None:
+        raise ShapeError("scan without xs and without length: pass length=, or arrays to walk along")
+    lengths = {np.shape(leaf)[0] for leaf in values}
     lengths |= {int(length)} if length is not None else set()
     if len(lengths) != 1 or min(lengths) < 0:
         raise ShapeError(
