@@ -22,7 +22,6 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from graphc.dataclass import dataclass
@@ -84,20 +83,19 @@ def cache_key(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
-def default_directory() -> Path | None:
+def default_directory() -> str | None:
     """$GRAPHC_CACHE_DIR, else the user's cache directory; None where GRAPHC_CACHE=off."""
     if os.environ.get("GRAPHC_CACHE", "").lower() in ("off", "0", "no", "false"):
         return None
     if named := os.environ.get("GRAPHC_CACHE_DIR"):
-        return Path(named).absolute()
+        return os.path.abspath(named)
     base = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
-    if Path(base).is_absolute():  # the XDG specification has relative paths ignored
-        return Path(base) / "graphc"
-    try:
-        home = Path.home()
-    except RuntimeError:  # a service account without a home keeps no cache
+    if os.path.isabs(base):  # the XDG specification has relative paths ignored
+        return os.path.join(base, "graphc")
+    home = os.path.expanduser("~")
+    if not os.path.isabs(home):  # a service account without a home keeps no cache
         return None
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "graphc"
+    return os.path.join(home, "Library/Caches" if sys.platform == "darwin" else ".cache", "graphc")
 
 
 def default_limit() -> int:
@@ -117,15 +115,15 @@ def shared_cache() -> DiskCache:
 
 
 @functools.cache
-def _cache_at(directory: Path | None, limit: int) -> DiskCache:
+def _cache_at(directory: str | None, limit: int) -> DiskCache:
     return DiskCache(directory, limit)
 
 
 class DiskCache:
     """Entries by key, bounded in size, shared by all processes of one user."""
 
-    def __init__(self, directory: Path | str | None = None, limit: int | None = None) -> None:
-        self.directory = default_directory() if directory is None else Path(directory).absolute()
+    def __init__(self, directory: os.PathLike[str] | str | None = None, limit: int | None = None) -> None:
+        self.directory = default_directory() if directory is None else os.path.abspath(directory)
         self.limit = default_limit() if limit is None else limit
         self._slack = self.limit // 16
         self._written: int | None = None  # bytes stored since the directory was last measured
@@ -248,11 +246,11 @@ class _UnfitFile(Exception):
 class _Folder:
     """An open directory. Windows opens no directories: there names are whole paths."""
 
-    path: Path
+    path: str
     descriptor: int | None
 
     def _name(self, name: str) -> str:
-        return name if self.descriptor is not None else str(self.path / name)
+        return name if self.descriptor is not None else os.path.join(self.path, name)
 
     def read(self, name: str) -> bytes:
         """The file's bytes; `_UnfitFile` unless it is a regular file that only this user can write."""
@@ -326,13 +324,13 @@ class _Folder:
         return sorted(found, key=lambda item: (item.last_use, item.key))
 
 
-def _opened(directory: Path, create: bool) -> _Folder:
+def _opened(directory: str, create: bool) -> _Folder:
     """The directory, made if it is missing; OSError where someone else could write to it."""
     if create:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
     descriptor: int | None = None
     if sys.platform == "win32":  # profile directories are private to their user by default
-        if not directory.is_dir():
+        if not os.path.isdir(directory):
             raise FileNotFoundError(f"no directory {directory}")
     else:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)

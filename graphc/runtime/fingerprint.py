@@ -8,10 +8,11 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 # The layers whose source decides the machine code of a program.
-COMPILER_LAYERS = ("ir", "ops", "trace", "autodiff", "batching", "passes", "lower", "backends", "runtime")
+COMPILER_LAYERS = (
+    *("ir", "ops", "trace", "autodiff", "batching", "control", "passes", "lower", "backends", "runtime"),
+)
 
 _PROCESSOR_FIELDS = frozenset(
     {"vendor_id", "cpu family", "model", "model name", "stepping", "flags"}
@@ -34,22 +35,22 @@ def compiler_source() -> str:
     between two edits, the time does (Python's own byte code goes by it too, and reading 200 files
     would take a fifth of a warm start).
     """
-    package = Path(__file__).resolve().parent.parent
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     digest = hashlib.sha256()
     for layer in COMPILER_LAYERS:
-        for name, status in _python_files(package / layer):
+        for name, status in _python_files(os.path.join(package, layer)):
             digest.update(f"{layer}/{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
 
 
-def _python_files(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
+def _python_files(folder: str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
     """(name below `folder`, status) of every Python file, sorted; by `scandir`, which is fast."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             if entry.is_dir():
-                yield from _python_files(folder / entry.name, f"{prefix}{entry.name}/")
+                yield from _python_files(entry.path, f"{prefix}{entry.name}/")
             elif entry.name.endswith(".py"):
                 yield prefix + entry.name, entry.stat()
 
@@ -60,7 +61,8 @@ def llvm_version() -> str:
     specification = importlib.util.find_spec("llvmlite")
     if specification is None or specification.origin is None:
         return "no llvmlite"
-    return (Path(specification.origin).parent / "_version.py").read_text()
+    with open(os.path.join(os.path.dirname(specification.origin), "_version.py"), encoding="utf-8") as file:
+        return file.read()
 
 
 @functools.cache
@@ -81,7 +83,7 @@ def processor() -> str:
 def _first_processor() -> list[str]:
     """The describing lines of the first processor; one is enough, and a file of hundreds is slow."""
     described: list[str] = []
-    with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
         for line in file:
             if not line.strip() and described:
                 break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-from pathlib import Path, PurePosixPath
 
 MOST_THREADS = 1023  # what the pool's ticket has bits for
 
@@ -21,14 +20,14 @@ def default_threads() -> int:
     return max(1, math.ceil(min(_allowed(), quota(), MOST_THREADS)))
 
 
-def quota(root: Path = Path("/")) -> float:
+def quota(root: str = "/") -> float:
     """Processors that the control groups of this process grant; ∞ where nothing limits them.
 
     Every ancestor group limits its descendants. Inside a container the path named in /proc may lie
     outside of what is mounted; the mount's root is then the group.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = _text(os.path.join(root, "proc/self/cgroup")).splitlines()
     except OSError:
         return math.inf
     limits = [math.inf]
@@ -36,24 +35,29 @@ def quota(root: Path = Path("/")) -> float:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        mount = root / "sys/fs/cgroup" / controllers
-        relative = PurePosixPath(path.lstrip("/"))
-        for group in (relative, *relative.parents):
-            limits.append(_limit(mount / group, unified=not controllers))
+        mount = os.path.join(root, "sys/fs/cgroup", controllers)
+        parts = path.strip("/").split("/")
+        for depth in range(len(parts) + 1):
+            limits.append(_limit(os.path.join(mount, *parts[:depth]), unified=not controllers))
     return min(limits)
 
 
-def _limit(group: Path, *, unified: bool) -> float:
+def _limit(group: str, *, unified: bool) -> float:
     """quota / period of one group: version 2 keeps both in one file, version 1 in two."""
     try:
         if unified:
-            granted, period = (group / "cpu.max").read_text().split()
+            granted, period = _text(os.path.join(group, "cpu.max")).split()
         else:
-            granted = (group / "cpu.cfs_quota_us").read_text().strip()
-            period = (group / "cpu.cfs_period_us").read_text()
+            granted = _text(os.path.join(group, "cpu.cfs_quota_us")).strip()
+            period = _text(os.path.join(group, "cpu.cfs_period_us"))
     except OSError:
         return math.inf
     return math.inf if granted in ("max", "-1") else int(granted) / int(period)
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _allowed() -> int:

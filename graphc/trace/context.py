@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import linecache
 import opcode
+import os
 import sys
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,10 +23,10 @@ from graphc.ir.graph import Builder, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.leaf import Const, Input
 
-_PACKAGE = str(Path(__file__).parents[1])
-_NUMPY = str(Path(np.__file__).parent)
-_SCIPY = str(Path(np.__file__).parents[1] / "scipy")
-_NUMBA = str(Path(np.__file__).parents[1] / "numba")
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_NUMPY = os.path.dirname(np.__file__)
+_SCIPY = os.path.join(os.path.dirname(_NUMPY), "scipy")
+_NUMBA = os.path.join(os.path.dirname(_NUMPY), "numba")
 LIBRARIES = (_PACKAGE, _NUMPY, _SCIPY, _NUMBA, "<__array_function__")
 _local = threading.local()
 
@@ -186,7 +186,7 @@ def user_line() -> str | None:
 
 @functools.cache
 def _file_name(path: str) -> str:
-    return Path(path).name
+    return os.path.basename(path)
 
 
 def user_line_with_text() -> str | None:

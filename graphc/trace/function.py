@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +18,7 @@ from graphc.trace.context import LIBRARIES, current, object_array, tracing
 from graphc.trace.scipy_switch import open_scipy
 from graphc.trace.tracer import Tracer, Weak, lift
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _line_of(traceback: TracebackType | None) -> str | None:
         name = traceback.tb_frame.f_code.co_filename
         if not name.startswith(LIBRARIES):
             text = linecache.getline(name, traceback.tb_lineno).strip()
-            line = f"{Path(name).name}:{traceback.tb_lineno}" + (f", {text}" if text else "")
+            line = f"{os.path.basename(name)}:{traceback.tb_lineno}" + (f", {text}" if text else "")
         traceback = traceback.tb_next
     return line
 

@@ -9,9 +9,9 @@ arrays in question is traced, and otherwise as true as it was: see docs/decision
 from __future__ import annotations
 
 import sys
-from graphc.dataclass import dataclass
 from typing import Any
 
+from graphc.dataclass import dataclass
 from graphc.trace.tracer import Tracer
 
 _SWITCH = "SCIPY_ARRAY_API"

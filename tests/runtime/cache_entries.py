@@ -18,9 +18,9 @@ ENTRY = Entry(code=b"\x7fELF code" * 100, manifest={"symbol": "main_1", "arena":
 
 def path_of(cache: DiskCache, key: str = KEY) -> Path:
     assert cache.directory is not None
-    return cache.directory / f"{key}.graphc"
+    return Path(cache.directory) / f"{key}.graphc"
 
 
 def files(cache: DiskCache) -> list[str]:
     assert cache.directory is not None
-    return sorted(p.name for p in cache.directory.iterdir())
+    return sorted(p.name for p in Path(cache.directory).iterdir())

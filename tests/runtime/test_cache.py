@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_clear_counts_and_removes(cache):
 
 def test_other_files_in_the_directory_are_left_alone(cache):
     cache.put(KEY, ENTRY)
-    (cache.directory / "notes.txt").write_text("mine")
+    Path(cache.directory, "notes.txt").write_text("mine")
     cache.clear()
     assert files(cache) == ["notes.txt"]
 
@@ -100,12 +101,12 @@ def test_the_fingerprint_names_llvm_and_the_processors_features():
 def test_the_environment_chooses_directory_and_limit(monkeypatch, tmp_path):
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "x"))
     monkeypatch.setenv("GRAPHC_CACHE_SIZE", "3M")
-    assert (DiskCache().directory, DiskCache().limit) == (tmp_path / "x", 3 << 20)
+    assert (DiskCache().directory, DiskCache().limit) == (str(tmp_path / "x"), 3 << 20)
     monkeypatch.delenv("GRAPHC_CACHE_DIR")
     monkeypatch.delenv("GRAPHC_CACHE_SIZE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if sys.platform != "win32":
-        assert (DiskCache().directory, DiskCache().limit) == (tmp_path / "graphc", 512 << 20)
+        assert (DiskCache().directory, DiskCache().limit) == (str(tmp_path / "graphc"), 512 << 20)
 
 
 def test_the_cache_can_be_switched_off(monkeypatch, tmp_path):

@@ -131,7 +131,7 @@ def test_a_new_directory_and_its_files_are_the_owners_alone(cache):
         cache.put(KEY, ENTRY)
     finally:
         os.umask(old)
-    assert cache.directory.stat().st_mode & 0o777 == 0o700
+    assert Path(cache.directory).stat().st_mode & 0o777 == 0o700
     assert path_of(cache).stat().st_mode & 0o777 == 0o600
 
 
@@ -223,6 +223,6 @@ def test_a_killed_writer_leaves_a_miss_and_its_file_is_cleaned_later(cache):
     assert cache.get(KEY) == ENTRY
     assert left in files(cache)  # its writer might still be alive
     past = time.time() - 2 * cache_module.ABANDONED_AFTER
-    os.utime(cache.directory / left, (past, past))
+    os.utime(Path(cache.directory, left), (past, past))
     DiskCache(cache.directory).put(cache_key("next"), ENTRY)
     assert left not in files(cache) and len(files(cache)) == 2
