@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
+from graphc.ops.cost import operation_cost
 
 INT64 = np.dtype(np.int64)
 
@@ -100,6 +101,10 @@ class KernelBuilder:
         self._written[buffer] = self._written.get(buffer, 0) + 1
 
     # ---- structure
+
+    def work_here(self) -> int:
+        """The rough cost of one iteration of the innermost loop, as far as it is written."""
+        return sum(operation_cost(s.op) for s in self._scopes[-1] if isinstance(s, k.Let))
 
     def fresh(self, dtype: np.dtype) -> k.Value:
         """A value for a statement that is made elsewhere and appended here."""

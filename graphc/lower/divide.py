@@ -70,8 +70,14 @@ def _grain(group: Group, inside: Dim) -> Dim:
 
 
 def _share(extent: Dim, grain: Dim, *, vector: bool) -> Dim:
-    """Iterations of a part: at least `grain`, and so many that there are MOST parts at most."""
+    """Iterations of a part: at least `grain`, and so many that there are MOST parts at most.
+
+    Where the sizes are known, parts are as even as can be.
+    """
     granule = GRANULE if vector else 1
+    if isinstance(extent, int) and isinstance(grain, int):
+        parts = max(1, min(MOST, extent // grain))
+        return -(-extent // (parts * granule)) * granule
     share: Dim = granule * ((grain + (granule - 1)) // granule + extent // (MOST * granule))
     return share
 

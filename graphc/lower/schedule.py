@@ -18,6 +18,7 @@ from graphc.lower.tasks import Pointwise, Reduction, Task, offsets_of
 from graphc.lower.writer import ErrorTable, ExpressionWriter, LoopAxis
 
 STREAMED_BYTES = 8 << 20
+STREAMED_WORK = 8  # additions' worth of an iteration, up to which memory is what a loop waits for
 SHORT_ROW, MANY_ROWS = 8, 16  # rows of up to 8 elements, if there are at least 16, are vectorised across
 
 COMBINE = {
@@ -299,9 +300,12 @@ class LoopScheduler:
     def _streams(self, buffer: k.Buffer, index: k.Index) -> bool:
         """Whether a result is so large that writing it should not displace what the caches hold.
 
-        It must not be read again in this kernel, and rows must begin where the whole array is aligned.
+        It must not be read again in this kernel, and rows must begin where the whole array is aligned. Loops
+        that compute longer than they write are slower with such stores.
         """
         if buffer.space != "output" or not isinstance(buffer.size, int) or not self.inner:
+            return False
+        if self.builder.work_here() > STREAMED_WORK:
             return False
         width = buffer.dtype.itemsize
         lanes = self.inner[-1].axis

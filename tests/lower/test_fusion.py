@@ -101,5 +101,5 @@ def test_small_work_is_not_divided_and_large_work_is():
         return [s for s in statements(kernels(chain, x)[0]) if isinstance(s, k.Loop) and s.kind == "parallel"]
 
     assert not parallel(8)
-    assert [loop.axis.extent for loop in parallel(1000)] == [13]
-    assert [loop.axis.extent for loop in parallel(100_000)] == [62]
+    assert [loop.axis.extent for loop in parallel(1000)] == [14]
+    assert [loop.axis.extent for loop in parallel(100_000)] == [64]

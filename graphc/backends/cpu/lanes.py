@@ -16,7 +16,7 @@ from graphc.backends.cpu.llvm import i64, lanes_of, value_type
 from graphc.backends.cpu.math.table import LONG
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
-from graphc.lower.schedule import identity_of
+from graphc.lower.schedule import STREAMED_BYTES, identity_of
 
 if TYPE_CHECKING:
     from graphc.backends.cpu.emit import KernelEmitter
@@ -39,11 +39,20 @@ def lanes_of_loop(loop: k.Loop, vector_bytes: int) -> int:
 def unrolled(loop: k.Loop) -> int:
     """How many vectors are one iteration of a loop of many."""
     size = sum(1 for _ in k.statements(loop.body))
-    if not loop.folds:  # how many partial sums there are decides how sums are rounded
-        # Processors overlap iterations by themselves; long formulas would only be compiled several times.
+    # Partial sums decide how sums are rounded. Elsewhere processors overlap iterations by themselves, though
+    # too few to hide memory: long formulas would only be compiled several times.
+    if not loop.folds and not _writes_much(loop):
         size += (LONG_FORMULA - 1) * sum(map(_is_long_formula, k.statements(loop.body)))
     nested = any(isinstance(s, k.Loop) for s in loop.body)
     return 1 if nested else MOST_UNROLLED if size <= 10 else 2 if size <= 24 else 1
+
+
+def _writes_much(loop: k.Loop) -> bool:
+    """Whether a loop is known to write more than caches hold."""
+    sizes = (
+        s.buffer.size * s.buffer.dtype.itemsize for s in k.statements(loop.body) if isinstance(s, k.Store)
+    )
+    return any(isinstance(n, int) and n >= STREAMED_BYTES for n in sizes)
 
 
 def _is_long_formula(s: k.Statement) -> bool:
