@@ -2,8 +2,8 @@
 
     python -m benchmarks.fourier [--seconds 1]
 
-Each row: least time of either over calls in turns; their ratio (below 1 graphc is faster). Results that differ
-by more than rounding end the program.
+Each row: least time of either over calls in turns; their ratio (below 1 graphc is faster). Results that
+differ by more than rounding end the program.
 """
 
 from __future__ import annotations
