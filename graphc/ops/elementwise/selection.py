@@ -66,8 +66,28 @@ class Where(AbstractElementwise):
         return select(args[0], 0.0 if a is None else a, 0.0 if b is None else b)
 
 
+class _GuardedProduct(AbstractElementwise):
+    """x y, where a factor 0 wins over an infinite one."""
+
+    arity = 2
+    expression = "x*y"
+    domain = ((-3.0, 3.0), (-3.0, 3.0))
+
+    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
+        if dtypes[0] != dtypes[1] or dtypes[0].kind != "f":
+            raise DTypeError(
+                f"{self.name} takes two operands of one float dtype, got {', '.join(map(str, dtypes))}"
+            )
+        return dtypes[0]
+
+    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
+        from graphc.ops.elementwise.cotangents import pushed, total
+
+        return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
+
+
 @register
-class MulOrZero(AbstractElementwise):
+class MulOrZero(_GuardedProduct):
     """x y, but 0 where x is 0, also if y is infinite or NaN: a cotangent x that is 0 has no effect.
 
     The reverse pass uses it in place of `multiply` where a local gradient y can be infinite, so that an
@@ -75,13 +95,7 @@ class MulOrZero(AbstractElementwise):
     """
 
     name = "mul_or_zero"
-    arity = 2
-    expression = "x*y"
     numba = "{0} * {1} if {0} != 0 else {0}"
-    domain = ((-3.0, 3.0), (-3.0, 3.0))
-
-    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
-        return _one_float(self.name, dtypes)
 
     def evaluate(self, *args: Any) -> Any:
         x, y = args
@@ -92,14 +106,9 @@ class MulOrZero(AbstractElementwise):
         x, z = args
         return apply(MulOrZero(), g, z), apply(MulZerosWin(), g, x)
 
-    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
-        from graphc.ops.elementwise.cotangents import pushed, total
-
-        return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
-
 
 @register
-class MulZerosWin(AbstractElementwise):
+class MulZerosWin(_GuardedProduct):
     """x y, but 0 where either is 0, also if the other is infinite or NaN.
 
     The derivative of `mul_or_zero` by its second factor: where the first is 0, the second has no effect,
@@ -107,13 +116,7 @@ class MulZerosWin(AbstractElementwise):
     """
 
     name = "mul_zeros_win"
-    arity = 2
-    expression = "x*y"
     numba = "({0} * {1} if {1} != 0 else {1}) if {0} != 0 else {0}"
-    domain = ((-3.0, 3.0), (-3.0, 3.0))
-
-    def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
-        return _one_float(self.name, dtypes)
 
     def evaluate(self, *args: Any) -> Any:
         x, y = args
@@ -123,17 +126,6 @@ class MulZerosWin(AbstractElementwise):
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         x, z = args
         return apply(MulZerosWin(), g, z), apply(MulZerosWin(), g, x)
-
-    def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
-        from graphc.ops.elementwise.cotangents import pushed, total
-
-        return total(pushed(t, d) for t, d in zip(tangents, reversed(args), strict=True))
-
-
-def _one_float(name: str, dtypes: tuple[np.dtype, ...]) -> np.dtype:
-    if dtypes[0] != dtypes[1] or dtypes[0].kind != "f":
-        raise DTypeError(f"{name} takes two operands of one float dtype, got {', '.join(map(str, dtypes))}")
-    return dtypes[0]
 
 
 class _Extremum(AbstractElementwise):
