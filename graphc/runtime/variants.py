@@ -6,6 +6,7 @@ gets code with the numbers in it, as a program alone does; from the second on al
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import Final
 
@@ -20,19 +21,26 @@ class Variants:
 
     def __init__(self) -> None:
         self._forms: OrderedDict[str, Entry | None] = OrderedDict()
+        self._lock = threading.Lock()  # programs are compiled in several threads at once
 
     def met(self, form: str) -> bool:
         """Whether there was a program of this form before; from now on there was."""
-        known = form in self._forms
-        self.keep(form, self._forms.get(form))
-        return known
+        with self._lock:
+            known = form in self._forms
+            self._keep(form, self._forms.get(form))
+            return known
 
     def get(self, form: str) -> Entry | None:
         """The code for all programs of this form, if there is one."""
-        return self._forms.get(form)
+        with self._lock:
+            return self._forms.get(form)
 
     def keep(self, form: str, entry: Entry | None) -> None:
         """Remembers a form and its code."""
+        with self._lock:
+            self._keep(form, entry)
+
+    def _keep(self, form: str, entry: Entry | None) -> None:
         self._forms.pop(form, None)
         self._forms[form] = entry
         while len(self._forms) > KEPT or self._size() > KEPT_BYTES:

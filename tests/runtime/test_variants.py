@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,3 +189,29 @@ def test_code_that_is_kept_has_a_limit() -> None:
     assert variants.get("second") is not None
     variants.keep("too large", Entry(bytes(KEPT_BYTES + 1), {}))
     assert variants.get("too large") is None
+
+
+def test_threads_that_compile_at_once_do_not_disturb_each_other():
+    variants, errors = Variants(), []
+
+    def work(number):
+        try:
+            for i in range(400):
+                form = f"{number} {i}"
+                variants.met(form)
+                variants.keep(form, Entry(bytes(1 << 16), {}))
+                variants.get(form)
+        except Exception as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
