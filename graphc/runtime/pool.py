@@ -1,9 +1,9 @@
-"""The process's thread pool: kernels call `graphc_parallel(body, context, tasks)`, declared as
+"""The process's thread pool: kernels call `graphc_parallel(body, context, tasks, most)`, declared as
 
-    void graphc_parallel(ptr body, ptr context, i64 tasks)
+    void graphc_parallel(ptr body, ptr context, i64 tasks, i64 most)
     void body(ptr context, i64 task, i64 seat)
 
-which runs `body` once for each task 0 … tasks − 1 on up to `get_num_threads()` threads, the calling one
+which runs `body` once for each task 0 … tasks − 1 on up to min(most, get_num_threads()) threads, the calling one
 among them, and returns when all are done. Which thread runs a task changes from call to call, so what a
 task computes must depend on its number alone. `seat` < get_num_threads() is never held by two threads of
 one region at once: it may index scratch memory, never a result.

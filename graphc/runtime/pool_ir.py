@@ -1,4 +1,4 @@
-"""The native part of the thread pool, as LLVM assembly: `graphc_parallel(body, context, tasks)`.
+"""The native part of the thread pool, as LLVM assembly: `graphc_parallel(body, context, tasks, most)`.
 
 It is written as text because llvmlite's builder has no atomic stores through opaque pointers.
 
@@ -142,7 +142,7 @@ define void @graphc_pool_configure(ptr %pool, i64 %threads) nounwind {
   ret void
 }
 
-define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks) nounwind {
+define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks, i64 %most) nounwind {
   call void @run_alone(ptr %body, ptr %context, i64 %tasks)
   ret void
 }
@@ -239,10 +239,11 @@ end:
   ret void
 }
 
-define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks) nounwind {
+define void @graphc_parallel(ptr %body, ptr %context, i64 %tasks, i64 %most) nounwind {
 entry:
   %pool = load atomic ptr, ptr @state acquire, align 8
-  %threads = load atomic i64, ptr @threads monotonic, align 8
+  %allowed = load atomic i64, ptr @threads monotonic, align 8
+  %threads = call i64 @llvm.umin.i64(i64 %allowed, i64 %most)
   %several = icmp sgt i64 %tasks, 1
   %helped = icmp sgt i64 %threads, 1
   %worthwhile = and i1 %several, %helped

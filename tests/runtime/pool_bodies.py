@@ -12,7 +12,7 @@ from graphc.backends.cpu.loaded import Loaded
 from graphc.runtime import pool
 
 BODIES = """
-declare void @graphc_parallel(ptr, ptr, i64)
+declare void @graphc_parallel(ptr, ptr, i64, i64)
 
 ; counts[task] += 1
 define void @count(ptr %counts, i64 %task, i64 %seat) nounwind {
@@ -20,6 +20,13 @@ define void @count(ptr %counts, i64 %task, i64 %seat) nounwind {
   %old = load i64, ptr %at
   %new = add i64 %old, 1
   store i64 %new, ptr %at
+  ret void
+}
+
+; seats[seat] += 1
+define void @sit(ptr %seats, i64 %task, i64 %seat) nounwind {
+  %at = getelementptr i64, ptr %seats, i64 %seat
+  %old = atomicrmw add ptr %at, i64 1 seq_cst
   ret void
 }
 
@@ -92,16 +99,16 @@ end:
 define void @nested(ptr %counts, i64 %task, i64 %seat) nounwind {
   %offset = mul i64 %task, 16
   %at = getelementptr i64, ptr %counts, i64 %offset
-  call void @graphc_parallel(ptr @count, ptr %at, i64 16)
+  call void @graphc_parallel(ptr @count, ptr %at, i64 16, i64 1023)
   ret void
 }
 
-define void @repeat(ptr %body, ptr %context, i64 %tasks, i64 %times) nounwind {
+define void @repeat(ptr %body, ptr %context, i64 %tasks, i64 %times, i64 %most) nounwind {
 entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  call void @graphc_parallel(ptr %body, ptr %context, i64 %tasks)
+  call void @graphc_parallel(ptr %body, ptr %context, i64 %tasks, i64 %most)
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %times
   br i1 %more, label %loop, label %end
@@ -118,13 +125,14 @@ def loaded() -> Loaded:
 
 
 @functools.cache
-def repeat_function() -> Callable[[int, object, int, int], None]:
-    signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+def repeat_function() -> Callable[[int, object, int, int, int], None]:
+    integer = ctypes.c_int64
+    signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, integer, integer, integer)
     return signature(loaded().address("repeat"))
 
 
-def run(body: str, context: ctypes.Array, tasks: int, times: int = 1) -> None:
-    repeat_function()(loaded().address(body), ctypes.addressof(context), tasks, times)
+def run(body: str, context: ctypes.Array, tasks: int, times: int = 1, most: int = 1023) -> None:
+    repeat_function()(loaded().address(body), ctypes.addressof(context), tasks, times, most)
 
 
 def integers(count: int) -> ctypes.Array:

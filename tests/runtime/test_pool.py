@@ -53,6 +53,15 @@ def test_every_task_runs_exactly_once(threads, tasks):
     assert list(counts) == [200] * tasks + [0]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_region_takes_no_more_threads_than_it_asks_for(most):
+    pool.set_num_threads(4)
+    seats = integers(8)
+    run("sit", seats, 64, times=500, most=most)
+    assert sum(seats) == 64 * 500
+    assert list(seats[most:]) == [0] * (8 - most)
+
+
 def test_a_negative_number_of_tasks_is_none():
     counts = integers(1)
     run("count", counts, -5)
@@ -345,8 +354,8 @@ def test_the_serial_form_runs_every_task():
     body = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
         lambda _, task, seat: seen.append((task, seat))
     )
-    signature = ctypes.CFUNCTYPE(None, type(body), ctypes.c_void_p, ctypes.c_int64)
-    signature(code.address("graphc_parallel"))(body, None, 3)
+    signature = ctypes.CFUNCTYPE(None, type(body), ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    signature(code.address("graphc_parallel"))(body, None, 3, 2)
     assert seen == [(0, 0), (1, 0), (2, 0)]
 
 

@@ -59,9 +59,9 @@ def fork_join(emitter: KernelEmitter, body: ir.Function, carried: Sequence[ir.Va
 
 
 def call(emitter: KernelEmitter, body: ir.Function, block: ir.Value, tasks: ir.Value) -> None:
-    """The call of the thread pool."""
+    """The call of the thread pool, for as many threads as the program may use."""
     module = emitter.code.module
     pool = module.globals.get(SYMBOL)
     if pool is None:
-        pool = ir.Function(module, ir.FunctionType(VOID, [PTR, PTR, I64]), SYMBOL)
-    emitter.code.b.call(pool, [body, block, tasks])
+        pool = ir.Function(module, ir.FunctionType(VOID, [PTR, PTR, I64, I64]), SYMBOL)
+    emitter.code.b.call(pool, [body, block, tasks, i64(emitter.target.threads)])
