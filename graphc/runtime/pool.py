@@ -3,10 +3,10 @@
     void graphc_parallel(ptr body, ptr context, i64 tasks, i64 most)
     void body(ptr context, i64 task, i64 seat)
 
-which runs `body` once for each task 0 … tasks − 1 on up to min(most, get_num_threads()) threads, the calling one
-among them, and returns when all are done. Which thread runs a task changes from call to call, so what a
-task computes must depend on its number alone. `seat` < get_num_threads() is never held by two threads of
-one region at once: it may index scratch memory, never a result.
+which runs `body` once for each task 0 … tasks − 1 on up to min(most, get_num_threads()) threads, the
+calling one among them, and returns when all are done. Which thread runs a task changes from call to call,
+so what a task computes must depend on its number alone. `seat`, below that number of threads, is never held
+by two threads of one region at once: it may index scratch memory, never a result.
 
 Threads start at the first parallel region and sleep when idle. On Linux for x86-64, AArch64, RISC-V 64 and
 POWER (little-endian) the pool is as described in `graphc.runtime.pool_ir`; on other systems (macOS, Windows)
