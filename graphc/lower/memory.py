@@ -12,6 +12,8 @@ from graphc.lower import kernel_ir as k
 
 ALIGNMENT = 64
 PADDING = 64  # vector loads may touch a line beyond a buffer's end
+PAGE = 4096
+LARGE = 8 * PAGE  # bytes from which a buffer of known size begins at a page (decision 167)
 
 
 # A step of the program; a fraction is a moment within a step.
@@ -69,13 +71,14 @@ def _place_fixed(buffers: list[tuple[k.Buffer, Time, Time]]) -> tuple[dict[k.Buf
     largest_first = sorted(buffers, key=lambda item: (-_fixed_bytes(item[0]), item[1]))
     for buffer, first, last in largest_first:
         size = _fixed_bytes(buffer)
+        unit = PAGE if size >= LARGE else ALIGNMENT
         offset = 0
         for start, end, f, l in sorted(placed):
             if f > last or l < first:
                 continue
             if offset + size <= start:
                 break
-            offset = max(offset, end)
+            offset = max(offset, -(-end // unit) * unit)
         offsets[buffer] = offset
         placed.append((offset, offset + size, first, last))
     return offsets, max((end for _, end, _, _ in placed), default=0)

@@ -1,7 +1,7 @@
-"""Scratch memory of each thread: 64-byte aligned, grown on demand, freed when the thread ends.
+"""Scratch memory of each thread: it begins at a page, is grown on demand, freed when the thread ends.
 
 A block belongs to the thread it was made in (a POSIX thread-specific value) and starts with a header
-of one cache line whose first word is the number of usable bytes after it. Native entries look the
+of one page whose first word is the number of usable bytes after it. Native entries look the
 block up themselves and call `grow` only where it is missing or too small.
 """
 
@@ -14,7 +14,7 @@ import mmap
 import sys
 from typing import Final
 
-HEADER: Final = 64
+HEADER: Final = 4096  # a page, so that large buffers begin at one (decision 167)
 _HUGE_PAGE: Final = 2 << 20
 _ADVISE_FROM: Final = 4 << 20
 

@@ -4,7 +4,8 @@ The C library returns large blocks to the system at once, so every new result pa
 of fresh pages: as long as writing it twice. Arrays made by `empty` get their memory from an allocator of
 their own, through NumPy's interface for this (NEP 49, Picus, 2021): they own their memory like any other
 array, but what they free is kept for the next. The system may take the pages of kept blocks whenever it
-needs them (MADV_FREE). Blocks are aligned to cache lines, so that kernels can stream into them.
+needs them (MADV_FREE). Arrays begin at a page: kernels can stream into them, and
+stores do not hold up loads (decision 167).
 
 The allocator is machine code that lives until the process ends, since arrays can outlive everything
 else. NumPy calls it under the global interpreter lock.

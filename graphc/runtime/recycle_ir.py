@@ -11,7 +11,7 @@ from graphc.backends.cpu.llvm import I8, I32, I64, PTR, VOID, Code, i64
 from graphc.runtime.recycle_layout import BLOCKS, LIMIT, SLOTS
 
 _PAGE: Final = 2 << 20
-_HEADER: Final = 64  # the first word is the size of the block
+_HEADER: Final = 4096  # a page (decision 167); the first word is the size of the block
 _MADV_FREE: Final = 8
 
 

@@ -38,7 +38,7 @@ def test_the_memory_of_a_freed_array_is_used_again():
     assert recycle.kept() >= 4 * COUNT
     second = recycle.empty((COUNT,), np.dtype(np.float32))
     assert second.ctypes.data == address and recycle.kept() == 0
-    assert second.flags.owndata and second.base is None and second.ctypes.data % 64 == 0
+    assert second.flags.owndata and second.base is None and second.ctypes.data % 4096 == 0
 
 
 def test_memory_in_use_is_never_given_out():

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-ALIGNMENT = 64
+ALIGNMENT = 4096  # a page: stores do not hold up loads of arrays that begin near the same place in theirs
 
 
 class Blocks(threading.local):
