@@ -23,6 +23,7 @@ from graphc.ops.view import BroadcastTo, Reshape
 NodeRule = Callable[["Maker", Any, tuple[Node, ...]], "Node | None"]
 Rules = Mapping[str, tuple[NodeRule, ...]]
 
+ANY = "*"  # the name under which a table keeps the rules of all ops that it does not name
 DEPTH_LIMIT = 60  # nested rule applications; far beyond what terminating rules need
 
 
@@ -43,7 +44,9 @@ class Maker:
     def rewritten(self, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
         """What the first rule that applies makes of `op(*args)`."""
         rules = self.rules.get(op.name)
-        if rules is None or self.depth > DEPTH_LIMIT:
+        if rules is None:
+            rules = self.rules.get(ANY, ())
+        if not rules or self.depth > DEPTH_LIMIT:
             return None
         self.depth += 1
         try:
@@ -72,7 +75,7 @@ class Maker:
 def apply_rules(graph: Graph, rules: Rules) -> Graph:
     """The graph in the normal form of `rules`; `graph` itself if nothing changed."""
     order = list(graph)
-    if not any(node.op.name in rules or region_fields(type(node.op)) for node in order):
+    if ANY not in rules and not any(node.op.name in rules or region_fields(type(node.op)) for node in order):
         return graph
     maker = Maker(rules, Builder.containing(order))
     users: dict[Node, int] = {}
@@ -145,8 +148,8 @@ def is_number(node: Node, number: float) -> bool:
 
 def merged(*tables: Rules) -> dict[str, tuple[NodeRule, ...]]:
     """One table of rules, those of earlier tables first."""
-    result: dict[str, tuple[NodeRule, ...]] = {}
-    for table in tables:
-        for name, rules in table.items():
-            result[name] = result.get(name, ()) + tuple(rules)
-    return result
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {
+        name: tuple(rule for table in tables for rule in table.get(name, table.get(ANY, ())))
+        for name in names
+    }

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from graphc.ir.dims import SymbolicDim
 from graphc.ir.graph import AbstractOp, Graph, Node
-from graphc.ir.parser import registered_ops
 from graphc.ops.leaf import Const
-from graphc.passes.engine import Maker, NodeRule, apply_rules, region_fields
+from graphc.passes.engine import ANY, Maker, Rules, apply_rules, region_fields
 
 LARGEST_RESULT = 4096  # elements; larger results stay computations, so that programs stay small
 
 # Ops that are not computations on values, or whose result would only be larger than its operand.
-_KEPT = frozenset(["input", "const", "item", "broadcast_to", "stop_gradient", "with_gradients", "pad"])
+_KEPT = ("input", "item", "broadcast_to", "stop_gradient", "with_gradients", "pad")
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -24,22 +22,12 @@ def fold_constants(graph: Graph) -> Graph:
 
     An expression whose evaluation warns in NumPy (overflow, 0/0) or fails stays, for the run to report.
     """
-    return apply_rules(graph, rules())
-
-
-@cache
-def rules() -> dict[str, tuple[NodeRule, ...]]:
-    folded = {name: (fold,) for name, op in registered_ops().items() if _is_foldable(name, op)}
-    return {**folded, "const": (fill,)}
-
-
-def _is_foldable(name: str, op: type[AbstractOp]) -> bool:
-    return name not in _KEPT and not region_fields(op)
+    return apply_rules(graph, RULES)
 
 
 def fold(make: Maker, op: AbstractOp, args: tuple[Node, ...]) -> Node | None:
     """The value of `op` on constants, if it is small and raises no warning."""
-    if not args or any(not isinstance(arg.op, Const) for arg in args):
+    if not args or any(not isinstance(arg.op, Const) for arg in args) or region_fields(type(op)):
         return None
     type_ = op.infer(*(arg.array_type for arg in args))
     sizes = getattr(type_, "shape", None)
@@ -59,3 +47,6 @@ def fill(make: Maker, op: Const, args: tuple[Node, ...]) -> Node | None:
     if len(op.data) <= size or op.data != op.data[:size] * (len(op.data) // size):
         return None
     return make.broadcast(make.builder.add(Const(op.dtype, (), op.data[:size])), op.shape)
+
+
+RULES: Rules = {ANY: (fold,), **dict.fromkeys(_KEPT, ()), "const": (fill,)}

@@ -15,7 +15,8 @@ import numpy as np
 
 from graphc.dataclass import dataclass
 from graphc.ir.graph import AbstractOp, Node
-from graphc.ir.parser import registered_ops
+from graphc.ops import elementwise  # noqa: F401  (registers the ops of patterns)
+from graphc.ops.base import ALL_OPS
 from graphc.passes.engine import Maker, NodeRule, splat
 
 # Dtype kinds an identity holds for.
@@ -71,16 +72,12 @@ COMMUTATIVE = frozenset(
 )
 
 
-def parse_pattern(text: str) -> Pattern | None:
-    """The pattern written `text`; None if it uses an op that is not registered."""
-    try:
-        return _pattern(ast.parse(text, mode="eval").body)
-    except KeyError:
-        return None
+def parse_pattern(text: str) -> Pattern:
+    """The pattern written `text`."""
+    return _pattern(ast.parse(text, mode="eval").body)
 
 
 def _pattern(node: ast.expr) -> Pattern:
-    ops = registered_ops()
     match node:
         case ast.Name(id=name):
             return Variable(name)
@@ -89,11 +86,11 @@ def _pattern(node: ast.expr) -> Pattern:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return Number(-value)
         case ast.UnaryOp(op=operator, operand=x):
-            return Call(ops[_OPERATORS[type(operator)]](), (_pattern(x),))
+            return Call(ALL_OPS[_OPERATORS[type(operator)]](), (_pattern(x),))
         case ast.BinOp(left=x, op=operator, right=y):
-            return Call(ops[_OPERATORS[type(operator)]](), (_pattern(x), _pattern(y)))
+            return Call(ALL_OPS[_OPERATORS[type(operator)]](), (_pattern(x), _pattern(y)))
         case ast.Call(func=ast.Name(id=name), args=operands):
-            return Call(ops[name](), tuple(_pattern(x) for x in operands))
+            return Call(ALL_OPS[name](), tuple(_pattern(x) for x in operands))
     raise ValueError(f"{ast.unparse(node)!r} is not a pattern")
 
 
@@ -179,8 +176,8 @@ def _rule(identities: Sequence[Identity]) -> NodeRule:
         group = []
         for identity in identities:
             before, after = parse_pattern(identity.before), parse_pattern(identity.after)
-            if isinstance(before, Call) and after is not None:
-                group.append((identity, before, after))
+            assert isinstance(before, Call), "an identity replaces an op"
+            group.append((identity, before, after))
         operands = [pattern for _, before, _ in group for pattern in before.operands]
         names = frozenset(pattern.op.name for pattern in operands if isinstance(pattern, Call))
         return group, names, any(isinstance(pattern, Number) for pattern in operands)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from graphc.ir.graph import Graph
-from graphc.ir.parser import registered_ops
-from graphc.ops.base import AbstractElementwise
+from graphc.ops.base import ALL_OPS, AbstractElementwise
 from graphc.passes import (
     fold_constants,
     rules_cast,
@@ -31,9 +30,9 @@ def simplify(graph: Graph) -> Graph:
 @cache
 def rules() -> Rules:
     """All rules by op, in the order they are tried."""
-    lifted = [name for name, op in registered_ops().items() if issubclass(op, AbstractElementwise)]
+    lifted = [name for name, op in ALL_OPS.items() if issubclass(op, AbstractElementwise)]
     return merged(
-        fold_constants.rules(),
+        fold_constants.RULES,
         rules_of(IDENTITIES),
         rules_cast.RULES,
         rules_constants.RULES,
