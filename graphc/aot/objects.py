@@ -24,8 +24,8 @@ from graphc.dataclass import dataclass
 from graphc.ir.dims import Dim
 from graphc.lower import kernel_ir as k
 from graphc.lower.program import LoweredProgram
-from graphc.runtime.pool_ir import MACHINES as POOLS
 from graphc.runtime.pool_ir import library_ir
+from graphc.runtime.pool_machines import MACHINES as POOLS
 
 
 @dataclass(frozen=True)

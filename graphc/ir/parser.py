@@ -25,7 +25,7 @@ from graphc.ir.types import DTYPE_NAMES, ArrayType, TupleType, ValueType, parse_
 _SPACE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _BLANKS = re.compile(r"[ \t]*")
 _COMMENT = re.compile(r"#\s*([^\n]*?)\s*(?=\n|$)")
-_REFERENCE = re.compile(r'%\d+|"(?:[^"\\]|\\.)*"|' + BARE_NAME.pattern)
+_REFERENCE = re.compile(r'%\d+|"(?:[^"\\]|\\.)*"|' + BARE_NAME)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARRAY_TYPE = re.compile(r"[a-z]+\d*(?:\[[^\]]*\])?")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -9,7 +9,6 @@ graph(x: f32[N, 3], w: f32[3]):
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -19,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from graphc.hashing import hashed
 from graphc.ir.dims import SymbolicDim
 from graphc.ir.graph import AbstractOp, Graph, Node
 from graphc.ir.types import ArrayType, TupleType, dtype_name
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 INLINE_ELEMENTS = 16  # constants up to this many elements are written as numbers
-BARE_NAME = re.compile(r"[A-Za-z_][\w.\[\]']*")
+BARE_NAME = r"[A-Za-z_][\w.\[\]']*"
 
 
 def format_graph(graph: Graph) -> str:
@@ -92,7 +92,7 @@ def _labels(graph: Graph) -> dict[Node, str]:
 
 
 def _quoted(name: str) -> str:
-    return name if BARE_NAME.fullmatch(name) else json.dumps(name)
+    return name if re.fullmatch(BARE_NAME, name) else json.dumps(name)
 
 
 def _row(node: Node, labels: dict[Node, str]) -> str:
@@ -185,7 +185,7 @@ def _value_key(value: Any) -> str:
 
 
 def _constant_key(op: Any) -> str:
-    data = op.data.hex() if len(op.data) <= 64 else hashlib.blake2b(op.data).hexdigest()
+    data = op.data.hex() if len(op.data) <= 64 else hashed(op.data).hexdigest()
     return f"const {dtype_name(op.dtype)}{format_value(op.shape)} {data}"
 
 

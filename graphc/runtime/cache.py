@@ -5,7 +5,7 @@ ownership: whoever can write as this user can already run code as this user, so 
 checksum against accidents (torn writes, bad disks), not a signature against attackers. Whatever
 goes wrong with the disk, the caller sees a miss and at most one warning of each kind.
 
-File: magic, sha256 of (key, the rest), length of the manifest, manifest as JSON, object code.
+File: magic, hash of (key, the rest), length of the manifest, manifest as JSON, object code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import hashlib
 import json
 import os
 import re
@@ -25,11 +24,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from graphc.dataclass import dataclass
+from graphc.hashing import hashed
 from graphc.runtime import fingerprint
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 DEFAULT_LIMIT: Final = 512 << 20
 LARGEST_ENTRY: Final = 256 << 20
 ABANDONED_AFTER: Final = 3600.0  # seconds; no writer holds a temporary file that long
@@ -37,8 +37,9 @@ ABANDONED_AFTER: Final = 3600.0  # seconds; no writer holds a temporary file tha
 _MAGIC: Final = b"graphc\0" + bytes([FORMAT_VERSION])
 _HEADER: Final = len(_MAGIC) + 32 + 8
 _SUFFIX: Final = ".graphc"
-_KEY: Final = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY: Final = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.tmp")
+# Patterns are compiled when first used: a warm start uses the first only.
+_KEY: Final = r"[0-9a-f]{64}"
+_TEMPORARY: Final = r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.tmp"
 _UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 
 if sys.platform == "win32":
@@ -70,12 +71,12 @@ class Item(NamedTuple):
 
 
 def cache_key(*parts: str | bytes) -> str:
-    """sha256 of the parts, the cache's format and everything else that decides object code.
+    """The hash of the parts, the cache's format and everything else that decides object code.
 
     That is the compiler's source, the LLVM version, the platform and the processor with its
     features (`graphc.runtime.fingerprint`). Parts are kept apart by their lengths and kinds.
     """
-    digest = hashlib.sha256(f"{FORMAT_VERSION}\0{fingerprint.environment()}\0".encode())
+    digest = hashed(f"{FORMAT_VERSION}\0{fingerprint.environment()}\0".encode())
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
         digest.update(f"{type(part).__name__}{len(data)}:".encode())
@@ -310,8 +311,8 @@ class _Folder:
         found = []
         with os.scandir(self.path if self.descriptor is None else self.descriptor) as scan:
             for file in scan:
-                is_entry = file.name.endswith(_SUFFIX) and _KEY.fullmatch(file.name[: -len(_SUFFIX)])
-                if not is_entry and not _TEMPORARY.fullmatch(file.name):
+                is_entry = file.name.endswith(_SUFFIX) and re.fullmatch(_KEY, file.name[: -len(_SUFFIX)])
+                if not is_entry and not re.fullmatch(_TEMPORARY, file.name):
                     continue
                 try:
                     status = file.stat(follow_symlinks=False)
@@ -356,7 +357,7 @@ def _foreign(status: os.stat_result) -> str:
 
 
 def _file_name(key: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(_KEY, key):
         raise ValueError(f"{key!r} is no cache key: keys come from cache_key()")
     return key + _SUFFIX
 
@@ -364,7 +365,7 @@ def _file_name(key: str) -> str:
 def _encoded(key: str, entry: Entry) -> bytes:
     manifest = json.dumps(entry.manifest, sort_keys=True, separators=(",", ":")).encode()
     body = len(manifest).to_bytes(8, "little") + manifest + entry.code
-    return _MAGIC + hashlib.sha256(key.encode() + body).digest() + body
+    return _MAGIC + hashed(key.encode() + body).digest() + body
 
 
 def _decoded(key: str, data: bytes) -> Entry | None:
@@ -372,7 +373,7 @@ def _decoded(key: str, data: bytes) -> Entry | None:
     if len(data) < _HEADER or not data.startswith(_MAGIC):
         return None
     checksum, body = data[len(_MAGIC) : _HEADER - 8], data[_HEADER - 8 :]
-    if hashlib.sha256(key.encode() + body).digest() != checksum:
+    if hashed(key.encode() + body).digest() != checksum:
         return None
     start = _HEADER + int.from_bytes(body[:8], "little")
     return Entry(code=data[start:], manifest=json.loads(data[_HEADER:start]))

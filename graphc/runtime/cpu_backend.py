@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +17,7 @@ from graphc.backends.lowering import lowered, source_text
 from graphc.backends.signature import ArgSpec, ResultSpec, Signature
 from graphc.dataclass import dataclass
 from graphc.errors import UnsupportedError
+from graphc.hashing import hashed
 from graphc.ir.dims import Dim, parse_dim
 from graphc.ir.graph import every_node
 from graphc.ir.interpret import bind_sizes
@@ -62,7 +62,7 @@ class CpuBackend(AbstractBackend):
 
     def _code(self, code: bytes) -> Loaded:
         """The code in memory, once for all programs that share it."""
-        digest = hashlib.sha256(code).digest()
+        digest = hashed(code).digest()
         loaded = self._loaded.get(digest)
         if loaded is None:
             install()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+
+from graphc.hashing import hashed
 
 # The layers whose source decides the machine code of a program.
 COMPILER_LAYERS = (
@@ -24,7 +25,7 @@ _PROCESSOR_FIELDS = frozenset(
 def environment() -> str:
     """One hexadecimal digest of compiler source, LLVM version, platform and processor."""
     parts = (compiler_source(), llvm_version(), sys.platform, os.name, processor())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashed("\0".join(parts).encode()).hexdigest()
 
 
 @functools.cache
@@ -36,7 +37,7 @@ def compiler_source() -> str:
     would take a fifth of a warm start).
     """
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-    digest = hashlib.sha256()
+    digest = hashed()
     for layer in COMPILER_LAYERS:
         for name, status in _python_files(os.path.join(package, layer)):
             digest.update(f"{layer}/{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-import sysconfig
 from collections.abc import Iterator
 
 import numpy as np
@@ -55,7 +54,7 @@ def native_problem() -> str | None:
         return "native entries know CPython on Linux and macOS only"
     if ctypes.sizeof(ctypes.c_void_p) != 8 or sys.byteorder != "little":
         return "native entries need 64-bit little-endian pointers"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "t" in getattr(sys, "abiflags", ""):  # a free-threaded build
         return "native entries rely on the global interpreter lock"
     return next((f"unexpected layout of {what}" for what, holds in _facts() if not holds), None)
 

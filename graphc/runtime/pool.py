@@ -25,7 +25,7 @@ from typing import Final
 
 from graphc.backends.cpu.loaded import define
 from graphc.dataclass import dataclass
-from graphc.runtime.pool_ir import MACHINES, STATE_SIZE, parallel_ir, serial_ir
+from graphc.runtime.pool_machines import MACHINES, STATE_SIZE
 from graphc.runtime.processors import MOST_THREADS, default_threads
 from graphc.runtime.support import support_code
 
@@ -117,6 +117,8 @@ def _loaded() -> _Native:
 
 
 def _pool_ir() -> str:
+    from graphc.runtime.pool_ir import parallel_ir, serial_ir
+
     return parallel_ir(MACHINES[platform.machine()]) if is_parallel() else serial_ir()
 
 

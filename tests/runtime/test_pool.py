@@ -364,7 +364,8 @@ def test_the_pool_compiles_for_other_processors(machine):
     import llvmlite.binding as llvm
 
     from graphc.backends.cpu.jit import object_code
-    from graphc.runtime.pool_ir import MACHINES, parallel_ir
+    from graphc.runtime.pool_ir import parallel_ir
+    from graphc.runtime.pool_machines import MACHINES
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
