@@ -10,13 +10,15 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.nn import functional as F
+from graphc.nn.initial import uniform
 from graphc.nn.module import Module
 
 
 class Linear(Module):
     """y = x Wᵀ + b with weight (out, in) and bias (out,).
 
-    Initial values are uniform in ±1/√in, as PyTorch's (He et al. 2015 with a = √5).
+    Initial values are uniform in ±1/√in, as PyTorch's (He et al. 2015 with a = √5), from the generator
+    or seed `rng`, or without one from a seed of the system.
     """
 
     def __init__(
@@ -31,11 +33,11 @@ class Linear(Module):
         super().__init__()
         if in_features < 1 or out_features < 1:
             raise ArgumentError(f"Linear({in_features}, {out_features}): sizes must be positive")
-        generator = np.random.default_rng(rng)
+        generator = None if rng is None else np.random.default_rng(rng)
         bound = 1.0 / math.sqrt(in_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight: Any = generator.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
-        self.bias: Any = generator.uniform(-bound, bound, out_features).astype(dtype) if bias else None
+        self.weight: Any = uniform(bound, (out_features, in_features), dtype, generator)
+        self.bias: Any = uniform(bound, (out_features,), dtype, generator) if bias else None
 
     def forward(self, x: Any) -> Any:
         if x.shape[-1] != self.in_features:
