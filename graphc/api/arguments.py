@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import array
 import enum
 import functools
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import field
@@ -182,7 +182,7 @@ def _describe_foreign(value: Any, name: Name) -> tuple[Any, Described]:
         )
     if isinstance(value, enum.Enum | str | bytes):
         return value, Static(static_key(value, name), value)
-    if isinstance(value, array.array | memoryview | bytearray):
+    if _is_buffer(value):
         return describe(np.asarray(value), name)
     if isinstance(value, type):
         return value, Static(_Same(value), value)
@@ -203,6 +203,14 @@ def _imported(convert: Callable[[Any], Any], value: Any, name: Name) -> Any:
             f"a {type(value).__module__}.{type(value).__name__} that NumPy cannot read ({error})",
             "Move it to the CPU and detach it from other frameworks' gradients, or pass a NumPy array.",
         )
+
+
+def _is_buffer(value: Any) -> bool:
+    """Whether this is one of Python's own arrays of bytes or numbers."""
+    module: Any = sys.modules.get("array")  # who has such an array has imported it
+    return isinstance(value, memoryview | bytearray) or (
+        module is not None and isinstance(value, module.array)
+    )
 
 
 def static_key(value: Any, name: Name) -> Any:

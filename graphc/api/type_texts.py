@@ -12,7 +12,7 @@ from graphc.errors import ParseError
 from graphc.ir.types import ArrayType, parse_type
 
 # Text that is meant as a type, well-formed or not.
-_LIKE_A_TYPE = re.compile(r"\s*(bool|[iuf]\d+|float\d+|u?int\d+)\s*\[")
+_LIKE_A_TYPE = r"\s*(bool|[iuf]\d+|float\d+|u?int\d+)\s*\["
 
 
 def with_types(form: Form) -> Form:
@@ -24,7 +24,7 @@ def _from_text(described: Described) -> Described:
     """The traced array that a type's text stands for; other static values stay."""
     if isinstance(described, Static) and isinstance(described.value, str):
         type_ = _parsed(described.value)
-        if type_ is None and _LIKE_A_TYPE.match(described.value):
+        if type_ is None and re.match(_LIKE_A_TYPE, described.value):
             parse_type(described.value)  # raises an error that says what is wrong
         if type_ is not None:
             return leaf_of("array" if type_.shape else "numpy scalar", type_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -34,15 +33,25 @@ def dtype_name(dtype: np.dtype) -> str:
     return name
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArrayType:
     """dtype and shape of one array; a scalar has shape ()."""
 
     dtype: np.dtype
     shape: tuple[Dim, ...] = ()
 
-    def __post_init__(self) -> None:
-        dtype_name(self.dtype)
+    # Types are made, compared and hashed more than anything else: these say what the shared methods would.
+
+    def __init__(self, dtype: np.dtype, shape: tuple[Dim, ...] = ()) -> None:
+        dtype_name(dtype)
+        vars(self).update(dtype=dtype, shape=shape)
+
+    def __eq__(self, other: object) -> bool:
+        same = other.__class__ is ArrayType
+        return same and self.shape == other.shape and self.dtype == other.dtype  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, self.shape))
 
     @property
     def ndim(self) -> int:
@@ -86,12 +95,12 @@ class TupleType:
 
 ValueType: TypeAlias = ArrayType | TupleType
 
-_TYPE = re.compile(r"\s*([a-z]+\d*)\s*(?:\[(.*)\])?\s*$")
+_TYPE = r"\s*([a-z]+\d*)\s*(?:\[(.*)\])?\s*$"
 
 
 def parse_type(text: str) -> ArrayType:
     """The type written `text`: `f64`, `f32[3, 4]`, `f32[N, 2*N+1]`."""
-    match = _TYPE.match(text)
+    match = re.match(_TYPE, text)
     if match is None or match[1] not in DTYPE_NAMES:
         raise ParseError(f"{text!r} is not a type; write one like f32[N, 784] or i64")
     dims = match[2]
