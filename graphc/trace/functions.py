@@ -10,20 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.trace.complex_numbers.kinds import holds_complex
+from graphc.trace.meanings import filling
 from graphc.trace.ufuncs import unsupported
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
-def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a function as the traced meaning of NumPy functions."""
-
-    def add(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        for function in functions:
-            FUNCTIONS[function] = implementation
-        return implementation
-
-    return add
+implements = filling(FUNCTIONS)  # the traced meaning of NumPy functions
 
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -14,11 +14,13 @@ from graphc.ir.types import DTYPE_NAMES
 from graphc.ops.base import SPECIAL_TO_OP, UFUNC_TO_OP, AbstractElementwise
 from graphc.trace.complex_numbers.kinds import is_complex
 from graphc.trace.context import user_line_with_text
+from graphc.trace.meanings import filling
 from graphc.trace.tracer import Tracer, as_tracer, record
 
 # ufuncs that are not elementwise primitives: matmul, divmod, positive, …
 # Each takes the operands and the options given (dtype, casting), without out and where.
 COMPOSED: dict[np.ufunc, Callable[..., Any]] = {}
+composed = filling(COMPOSED)
 # The same for ufuncs of scipy.special, by name; each takes operands already converted.
 SPECIAL_COMPOSED: dict[str, Callable[..., Any]] = {}
 SPECIAL_SYNONYMS: dict[str, np.ufunc] = {
@@ -29,17 +31,6 @@ SPECIAL_SYNONYMS: dict[str, np.ufunc] = {
 }
 # ufunc methods: (ufunc, "reduce") and so on.
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
-
-
-def composed(*ufuncs: np.ufunc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a function as the meaning of ufuncs that are built from other ops."""
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for ufunc in ufuncs:
-            COMPOSED[ufunc] = function
-        return function
-
-    return add
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from graphc.trace.complex_numbers.products import PRODUCTS
 from graphc.trace.complex_numbers.tracer import ComplexTracer, joined
 from graphc.trace.functions import FUNCTIONS as REAL_FUNCTIONS
 from graphc.trace.functions import full_name
+from graphc.trace.meanings import filling
 from graphc.trace.numpy_functions import find
 from graphc.trace.numpy_functions.arguments import NO_VALUE
 from graphc.trace.tracer import Tracer
@@ -38,15 +39,7 @@ _REAL_OPTIONS = {"out", "initial", "prepend", "append"}
 _PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")  # of each part on its own
 
 
-def implements(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a function as the meaning of NumPy functions on complex values."""
-
-    def add(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        for function in functions:
-            FUNCTIONS[function] = implementation
-        return implementation
-
-    return add
+implements = filling(FUNCTIONS)  # the meaning of NumPy functions on complex values
 
 
 def call_complex_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
