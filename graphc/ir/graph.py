@@ -65,6 +65,10 @@ class AbstractOp(metaclass=OpMeta):
         """Whether the result is finite if the operands are, apart from overflow of sums and products."""
         return True
 
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        """Whether a choice put the zeros of the result there, given whether it put those of each operand."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Node:

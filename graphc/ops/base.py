@@ -64,6 +64,11 @@ class AbstractTraced:
     def finite(self) -> bool:
         """Whether the value is finite whenever the inputs of the program are (see `ir/finite.py`)."""
 
+    @property
+    @abc.abstractmethod
+    def gated(self) -> bool:
+        """Whether the zeros of the value are those of a choice (see `ir/finite.py`)."""
+
 
 def apply(op: AbstractOp, *args: Any) -> Any:
     """`op` on values: recorded if one of them is traced, evaluated in NumPy otherwise."""
@@ -83,6 +88,9 @@ def every_example(size: Dim, batched: Sequence[bool], args: Sequence[Any]) -> tu
 
 class AbstractLinear(AbstractOp):
     """An op that is linear in its operands, taken together: its derivative is the op itself."""
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return all(gated)
 
     def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
         traced = any(isinstance(t, AbstractTraced) for t in tangents)
@@ -107,6 +115,7 @@ class AbstractElementwise(AbstractOp):
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-3.0, 3.0),)  # where tests draw operands
     differentiable: ClassVar[bool] = True
     finite: ClassVar[bool] = True  # whether finite operands give a finite result
+    annihilated_by: ClassVar[tuple[int, ...]] = ()  # operands each of which makes the result 0 by being 0
 
     def infer(self, *args: ArrayType) -> ArrayType:
         if len(args) != self.arity:
@@ -131,6 +140,9 @@ class AbstractElementwise(AbstractOp):
 
     def stays_finite(self, *args: Node) -> bool:
         return self.finite
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return any(gated[i] for i in self.annihilated_by)
 
     def numba_for(self, *dtypes: np.dtype) -> str:
         """The template `numba` for operands of these dtypes."""

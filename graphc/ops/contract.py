@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp
+from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.base import apply, register
+from graphc.ops.elementwise.cotangents import needs_guard, scaled
 
 
 @register
@@ -26,6 +28,9 @@ class Contract(AbstractOp):
     out: tuple[int, ...]
 
     name: ClassVar[str] = "contract"
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return any(gated)
 
     def infer(self, *args: ArrayType) -> ArrayType:
         a, b = args
@@ -51,10 +56,16 @@ class Contract(AbstractOp):
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         a, b = args
-        return (
-            apply(Contract(self.out, self.right, self.left), g, b),
-            apply(Contract(self.out, self.left, self.right), g, a),
-        )
+        return (self._scaled(g, b, self.right, self.left, a), self._scaled(g, a, self.left, self.right, b))
+
+    def _scaled(self, g: Any, d: Any, of_d: tuple[int, ...], to: tuple[int, ...], like: Any) -> Any:
+        """The contraction of g and d that has the labels `to` and the shape of `like`.
+
+        Where it sums nothing it is a product of elements: there a zero can win, see `cotangents`.
+        """
+        if needs_guard(g, d) and set(self.out) | set(of_d) <= set(to):
+            return scaled(_spread(g, self.out, to, like.shape), _spread(d, of_d, to, like.shape))
+        return apply(Contract(self.out, of_d, to), g, d)
 
     def batch(self, size: Dim, batched: tuple[bool, ...], *args: Any) -> Any:
         """One larger product: the examples are an axis more of the operands that have them, never a loop."""
@@ -64,3 +75,10 @@ class Contract(AbstractOp):
             for marked, labels in zip(batched, (self.left, self.right), strict=True)
         )
         return apply(Contract(left, right, (example, *self.out)), *args)
+
+
+def _spread(x: Any, labels: tuple[int, ...], to: tuple[int, ...], shape: tuple[Dim, ...]) -> Any:
+    """x with its axes where `to` has their labels, repeated along the other axes of `shape`."""
+    ordered = np.transpose(x, sorted(range(len(labels)), key=lambda axis: to.index(labels[axis])))
+    places = tuple(slice(None) if label in labels else None for label in to)
+    return np.broadcast_to(ordered[places], shape)  # type: ignore[arg-type]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AbstractOp
+from graphc.ir.graph import AbstractOp, Node
 from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractTraced, apply, every_example, register
 from graphc.ops.leaf import Iota
@@ -25,6 +26,9 @@ class Gather(AbstractOp):
     axes: tuple[int, ...]
 
     name: ClassVar[str] = "gather"
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return gated[0]
 
     def infer(self, *args: ArrayType) -> ArrayType:
         x, *indices = args
@@ -60,6 +64,9 @@ class ScatterAdd(AbstractOp):
     axes: tuple[int, ...]
 
     name: ClassVar[str] = "scatter_add"
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return gated[0] and gated[1]
 
     def infer(self, *args: ArrayType) -> ArrayType:
         x, updates, *indices = args

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,6 +61,9 @@ class Const(AbstractOp):
 
     def stays_finite(self, *args: Node) -> bool:
         return self.dtype.kind != "f" or bool(np.isfinite(self.value).all())
+
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return not self.value.any()
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
         return ()

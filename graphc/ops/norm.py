@@ -11,6 +11,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
 from graphc.ops.base import apply, register
+from graphc.ops.elementwise.cotangents import scaled
 from graphc.ops.reduce import spread
 
 
@@ -45,6 +46,9 @@ class Norm(AbstractOp):
         return apply(Norm(tuple(axis + 1 for axis in self.axes)), *args)
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        """g x/‖x‖: the quotient is at most 1, where 1/‖x‖ and g x may be out of range. NaN for x = 0."""
+        """g x/‖x‖: the quotient is at most 1, where 1/‖x‖ and g x may be out of range.
+
+        NaN for x = 0, unless g is 0.
+        """
         (x,) = args
-        return (spread(g, self.axes, x.shape) * (x / spread(y, self.axes, x.shape)),)
+        return (scaled(spread(g, self.axes, x.shape), x / spread(y, self.axes, x.shape)),)

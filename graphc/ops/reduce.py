@@ -13,6 +13,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import AbstractOp
 from graphc.ir.types import ArrayType
 from graphc.ops.base import AbstractLinear, AbstractReduction, apply, register
+from graphc.ops.elementwise.cotangents import scaled
 
 
 def spread(g: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
@@ -58,7 +59,7 @@ class Prod(AbstractReduction):
         after = np.concatenate([one, np.cumprod(np.flip(flat, -1), axis=-1)], axis=-1)[..., :-1]
         others = np.reshape(before * np.flip(after, -1), tuple(x.shape[a] for a in order))
         back = np.transpose(others, tuple(order.index(i) for i in range(len(order))))
-        return (spread(g, self.axes, x.shape) * back,)
+        return (scaled(spread(g, self.axes, x.shape), back),)
 
 
 class _Extremum(AbstractReduction):

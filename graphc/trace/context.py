@@ -46,6 +46,7 @@ class Trace:
     closed: bool = False  # takes its inputs only: see `capture`
     writes: int = 0  # in-place changes so far: views read their base again after one
     finite: dict[Node, bool] = field(default_factory=dict)  # what ir/finite.py found out so far
+    gated: dict[Node, bool] = field(default_factory=dict)  # the same
     source: str | None = None  # set while derived code runs: the line of the operation it derives from
 
     def new_input(self, type_: ArrayType) -> Node:

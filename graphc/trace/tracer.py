@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, TraceError, UnsupportedError, located
 from graphc.ir.dims import Dim, SymbolicDim, number_maker, product
-from graphc.ir.finite import is_finite
+from graphc.ir.finite import is_finite, is_gated
 from graphc.ir.graph import AbstractOp, Node, topological
 from graphc.ir.types import TupleType, dtype_name, type_of
 from graphc.ops.base import AbstractTraced
@@ -84,6 +84,10 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     @property
     def finite(self) -> bool:
         return is_finite(self.node, self.owner.finite)
+
+    @property
+    def gated(self) -> bool:
+        return is_gated(self.node, self.owner.gated)
 
     def __repr__(self) -> str:
         return f"<traced {self.node.type}>"

@@ -163,6 +163,57 @@ def test_an_untaken_branch_that_overflows_leaves_higher_derivatives_alone(name, 
     assert np.isfinite(derivative(0.5)) and taken(800.0) == 2 * 800.0**2
 
 
+# Infinite or NaN at 50, with factors that have derivatives of their own.
+FACTORS: dict[str, Callable[..., Any]] = {
+    "x exp x²": lambda x: x * np.exp(x * x),
+    "x log": lambda x: x * np.log(x - 50),
+    "x over 0": lambda x: x * x / (x - 50),
+    "log over x": lambda x: np.log(x - 50) / x,
+    "sine over log": lambda x: np.sin(x) / np.log(x - 50),
+    "powers": lambda x: x ** (x - 50) * (x - 50) ** -0.5,
+    "exp times cosine": lambda x: np.exp(x**3) * np.tanh(x) * np.cos(x),
+    "sums": lambda x: np.cumsum(x * np.exp(x * x)) - np.mean(x * np.exp(x * x)),
+    "softmax": lambda x: np.exp(x * x) / np.sum(np.exp(x * x)) * x,
+    "over its norm": lambda x: x / np.linalg.norm(x - 50),
+    "inner product": lambda x: np.dot(np.exp(x * x), x) * x,
+    "matrix of constants": lambda x: (np.arange(9.0).reshape(3, 3) @ np.exp(x * x)) * x,
+    "gathered": lambda x: (x * np.exp(x * x))[[2, 0, 1]],
+    "sorted": lambda x: np.sort(x * np.exp(x * x)),
+    "differences": lambda x: np.concatenate([np.diff(x * np.exp(x * x)), x[:1]]),
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_higher_derivatives_pass_by_an_untaken_branch_with_factors(name: str) -> None:
+    branch = FACTORS[name]
+    at = np.full(3, 50.0)
+
+    def function(x: Any) -> Any:
+        return np.sum(np.where(x < 100, x * x, branch(x)))
+
+    first = graphc.grad(function)
+    second = graphc.grad(lambda x: np.sum(first(x)))
+    third = graphc.grad(lambda x: np.sum(second(x) * x))
+    np.testing.assert_array_equal(first(at), 2 * at)
+    np.testing.assert_array_equal(second(at), [2, 2, 2])
+    np.testing.assert_array_equal(third(at), [2, 2, 2])
+    np.testing.assert_array_equal(graphc.hessian(function)(at), 2 * np.eye(3))
+
+
+def test_a_product_has_no_gradient_where_nothing_arrives() -> None:
+    def function(x: Any) -> Any:
+        return np.sum(np.where(x < 100, x * x, np.prod(x * np.exp(x * x))))
+
+    np.testing.assert_array_equal(graphc.grad(function)(np.full(3, 50.0)), [100, 100, 100])
+
+
+def test_an_infinite_slope_of_what_was_not_chosen_is_zero_but_a_true_one_stays() -> None:
+    """√(m y) at m = where(…, 0) does not depend on y; the slope of √(x²) at 0 is ∞ · 0, NaN as it says."""
+    by_y = graphc.grad(lambda x, y: np.sqrt(np.where(x > 1, x, 0.0) * y), argnums=1)
+    assert by_y(0.0, 3.0) == 0 and by_y(4.0, 1.0) == 1
+    assert np.isnan(slope(lambda x: np.sqrt(x * x), 0.0)[0])
+
+
 def test_no_guard_is_needed_where_gradients_are_finite() -> None:
     """Networks of sums, products and bounded activations run without compare and select."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from graphc.ir.graph import Node
@@ -20,6 +22,9 @@ class Add(AbstractElementwise):
     numba = "{0} + {1}"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
 
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return all(gated)
+
     def numba_for(self, *dtypes: np.dtype) -> str:
         return "{0} or {1}" if dtypes[0].kind == "b" else self.numba
 
@@ -35,6 +40,9 @@ class Subtract(AbstractElementwise):
     numba = "{0} - {1}"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
 
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return all(gated)
+
 
 @register
 class Multiply(AbstractElementwise):
@@ -46,6 +54,7 @@ class Multiply(AbstractElementwise):
     expression = "x*y"
     numba = "{0} * {1}"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
+    annihilated_by = (0, 1)
 
     def numba_for(self, *dtypes: np.dtype) -> str:
         return "{0} and {1}" if dtypes[0].kind == "b" else self.numba
@@ -63,6 +72,7 @@ class Divide(AbstractElementwise):
     numba = "{0} / {1}"
     domain = ((-3.0, 3.0), (0.5, 3.0))
     finite = False
+    annihilated_by = (0,)
 
     def stays_finite(self, *args: Node) -> bool:
         return known_nonzero(args[1])
@@ -138,6 +148,7 @@ class Negative(AbstractElementwise):
     numpy = np.negative
     expression = "-x"
     numba = "-{0}"
+    annihilated_by = (0,)
 
 
 @register
@@ -192,6 +203,7 @@ class Square(AbstractElementwise):
     expression = "x**2"
     gradients = ("2*x",)
     numba = "{0} * {0}"
+    annihilated_by = (0,)
 
 
 @register

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphc.ops.base import AbstractTraced, apply
-from graphc.ops.elementwise.selection import MulOrZero, select
+from graphc.ops.elementwise.selection import MulOrZero, MulZerosWin, select
 
 
 def contributions(name: str, g: Any, y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -22,15 +22,26 @@ def contributions(name: str, g: Any, y: Any, args: tuple[Any, ...]) -> tuple[Any
 def scaled(g: Any, d: Any) -> Any:
     """g d, and 0 where g is 0 if d can be infinite or NaN there; None, an exact zero, if d is none.
 
+    Where a choice made d zero, 0 also wins over an infinite g: d is then a slope along what was not chosen.
     `d` is a Python number where the local gradient is constant.
     """
     if d is None:
         return None
     if isinstance(d, int | float):
         return g if d == 1 else -g if d == -1 else g * d
-    if _is_finite(d):
+    if not needs_guard(g, d):
         return g * d
-    return apply(MulOrZero(), g, d)
+    return apply(MulZerosWin() if _stops(d, g) else MulOrZero(), g, d)
+
+
+def needs_guard(g: Any, d: Any) -> bool:
+    """Whether in g d a factor that is 0 can meet one that is infinite or NaN and should win."""
+    return not _is_finite(d) or _stops(d, g)
+
+
+def _stops(d: Any, g: Any) -> bool:
+    """Whether zeros of d are those of a choice, while g may be infinite."""
+    return not _is_finite(g) and isinstance(d, AbstractTraced) and d.gated
 
 
 def tangent(name: str, tangents: tuple[Any, ...], y: Any, args: tuple[Any, ...]) -> Any:

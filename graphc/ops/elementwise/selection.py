@@ -5,11 +5,13 @@ So an infinite or NaN cotangent of what was chosen does not reach what was not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import DTypeError
+from graphc.ir.graph import Node
 from graphc.ops.base import AbstractElementwise, AbstractTraced, apply, register
 from graphc.ops.view import BroadcastTo
 
@@ -52,6 +54,9 @@ class Where(AbstractElementwise):
             )
         return dtypes[1]
 
+    def is_gated(self, gated: Sequence[bool], *args: Node) -> bool:
+        return gated[1] or gated[2]
+
     def evaluate(self, *args: Any) -> Any:
         return np.where(*args)
 
@@ -72,6 +77,7 @@ class _GuardedProduct(AbstractElementwise):
     arity = 2
     expression = "x*y"
     domain = ((-3.0, 3.0), (-3.0, 3.0))
+    annihilated_by = (0, 1)
 
     def result_dtype(self, *dtypes: np.dtype) -> np.dtype:
         if dtypes[0] != dtypes[1] or dtypes[0].kind != "f":
