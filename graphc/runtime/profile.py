@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphc.backends.cpu.target import Target
     from graphc.lower.program import LoweredProgram
 
-LINE = 64
+PAGE = 4096  # where large buffers begin in calls, too
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ class _Memory:
         self.packed = start + arena
 
     def _room(self, size: int, content: np.ndarray | None = None) -> int:
-        """The address of so many bytes on a line of the cache."""
-        block = np.zeros(size + 2 * LINE, np.uint8)
+        """The address of so many bytes at the beginning of a page."""
+        block = np.zeros(size + 2 * PAGE, np.uint8)
         self.kept.append(block)
-        address = -(-block.ctypes.data // LINE) * LINE
+        address = -(-block.ctypes.data // PAGE) * PAGE
         if content is not None:
             ctypes.memmove(address, np.ascontiguousarray(content).ctypes.data, size)
         return address
