@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphc.autodiff.numbers import applies_now, is_zero, traced
-from graphc.autodiff.reverse import contributions, wrap, zeros
+from graphc.autodiff.reverse import contributions, no_derivative, wrap, zeros
 from graphc.autodiff.transpose import transposed
 from graphc.errors import DifferentiationError
 from graphc.ir.graph import Graph, Item, Node, topological
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType, TupleType, ValueType
-from graphc.ops.base import AbstractElementwise
+from graphc.ops.base import UNKNOWN, AbstractElementwise
 from graphc.ops.elementwise.cotangents import tangent
 from graphc.trace.context import Trace, tracing
 from graphc.trace.tracer import Tracer, lift
@@ -81,7 +81,10 @@ def _derived(trace: Trace, node: Node, tangents: tuple[Any, ...]) -> Any:
         return own
     tangents = tuple(traced(trace, t) for t in tangents)
     if isinstance(node.op, AbstractElementwise) and type(node.op).vjp is AbstractElementwise.vjp:
-        return tangent(node.op.name, tangents, y, args) if node.op.differentiable else None
+        found = tangent(node.op.name, tangents, y, args) if node.op.differentiable else None
+        if found is UNKNOWN:
+            raise no_derivative(node)
+        return found
     return _transposed(trace, node, tangents, y, args)
 
 

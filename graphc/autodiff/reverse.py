@@ -12,6 +12,8 @@ from graphc.errors import DifferentiationError, located
 from graphc.ir.graph import Graph, Item, Node, topological
 from graphc.ir.rewrite import inline
 from graphc.ir.types import TupleType
+from graphc.ops.base import UNKNOWN
+from graphc.ops.stop import StopGradient
 from graphc.trace.context import Trace, tracing
 from graphc.trace.tracer import Tracer, lift
 from graphc.trace.ufuncs import broadcast_to
@@ -87,6 +89,8 @@ def arriving(
         trace.source = node.source or source
         made = contributions(node, g, wrap(trace, node), [wrap(trace, a) for a in node.args])
         for arg, contribution in zip(node.args, made, strict=True):
+            if contribution is UNKNOWN and arg in wanted:
+                raise no_derivative(node)
             if contribution is not None and arg in wanted:
                 _accumulate(trace, arrived, arg, contribution)
     trace.source = source
@@ -103,11 +107,25 @@ def contributions(node: Node, g: Any, y: Any, args: Sequence[Any]) -> tuple[Any,
         raise DifferentiationError(located(what, node.source, remedy)) from error
 
 
+def no_derivative(node: Node) -> DifferentiationError:
+    """The error for an operand by which `node` could be differentiated, but by no op there is."""
+    named = zip(["first", "second", "third"], node.op.gradients, strict=False)  # type: ignore[attr-defined]
+    orders = " and ".join(name for name, text in named if text == "unknown")
+    return DifferentiationError(
+        located(
+            f"graphc has no derivative of {node.op.name} by its {orders} operand",
+            node.source,
+            "Hold it constant with graphc.stop_gradient, or give the function around it a rule with "
+            "graphc.custom_vjp.",
+        )
+    )
+
+
 def _leading_to(wrt: Sequence[Node], outputs: Sequence[Node], known: Sequence[Node]) -> set[Node]:
     """Nodes on some path from `wrt`: the only ones whose cotangent matters."""
     wanted = set(wrt)
     for node in topological(outputs, known)[len(set(known)) :]:
-        if any(arg in wanted for arg in node.args):
+        if any(arg in wanted for arg in node.args) and not isinstance(node.op, StopGradient):
             wanted.add(node)
     return wanted
 

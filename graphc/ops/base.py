@@ -6,7 +6,7 @@ import abc
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
 
 import numpy as np
 
@@ -70,6 +70,16 @@ class AbstractTraced:
         """Whether the zeros of the value are those of a choice (see `ir/finite.py`)."""
 
 
+class Unknown:
+    """The type of UNKNOWN."""
+
+    __slots__ = ()
+
+
+# In place of a local gradient: there is one, but no op that computes it. Refused where it is asked for.
+UNKNOWN: Final = Unknown()
+
+
 def apply(op: AbstractOp, *args: Any) -> Any:
     """`op` on values: recorded if one of them is traced, evaluated in NumPy otherwise."""
     for arg in args:
@@ -110,6 +120,7 @@ class AbstractElementwise(AbstractOp):
     special: ClassVar[str | None] = None  # name in scipy.special, where NumPy has no such ufunc
     expression: ClassVar[str]  # SymPy expression in x (and y, z): meaning and derivative
     # Stable forms of SymPy's derivatives, in x, y, z and the result r; ops/derive.py proves them equal.
+    # "unknown": there is one, but it is refused.
     gradients: ClassVar[tuple[str | None, ...] | None] = None
     numba: ClassVar[str]  # Python expression over {0}, {1}, {2}, legal in numba.njit code
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((-3.0, 3.0),)  # where tests draw operands

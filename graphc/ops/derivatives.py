@@ -1,7 +1,7 @@
 """Local gradients of the elementwise ops. Generated: run `python -m graphc.ops.derive`.
 
 Each function takes the result r of the op and its operands x, y, z, and returns ∂r/∂x, ∂r/∂y, ∂r/∂z:
-None where that is 0 everywhere, a Python number where it is constant.
+None where that is 0 everywhere, a Python number where it is constant, UNKNOWN where no op computes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ops.base import ALL_OPS, apply
+from graphc.ops.base import ALL_OPS, UNKNOWN, apply
 from graphc.ops.elementwise.selection import select
 from graphc.ops.elementwise.special import trigamma
 
@@ -141,6 +141,21 @@ def gamma(r: Any, x: Any) -> tuple[Any, ...]:  # r = gamma(x)
     return (r * apply(ALL_OPS["psi"](), x),)
 
 
+def gamma_density(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = y**(x - 1)*exp(-y)/gamma(x)
+    return (
+        apply(ALL_OPS["mul_or_zero"](), r, np.log(y) - apply(ALL_OPS["psi"](), x)),
+        apply(ALL_OPS["mul_or_zero"](), r, apply(ALL_OPS["mul_or_zero"](), x - 1, 1 / y) - 1),
+    )
+
+
+def gammainc(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = lowergamma(x, y)/gamma(x)
+    return (UNKNOWN, apply(ALL_OPS["gamma_density"](), x, y))
+
+
+def gammaincc(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = uppergamma(x, y)/gamma(x)
+    return (UNKNOWN, -apply(ALL_OPS["gamma_density"](), x, y))
+
+
 def gammaln(r: Any, x: Any) -> tuple[Any, ...]:  # r = loggamma(x)
     return (apply(ALL_OPS["psi"](), x),)
 
@@ -163,6 +178,22 @@ def i1(r: Any, x: Any) -> tuple[Any, ...]:  # r = besseli(1, x)
 
 def i1e(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(-Abs(x))*besseli(1, x)
     return (apply(ALL_OPS["i0e"](), x) - np.sign(x) * r - select(x != 0, r / x, 0.5),)
+
+
+def k0(r: Any, x: Any) -> tuple[Any, ...]:  # r = besselk(0, x)
+    return (-apply(ALL_OPS["k1"](), x),)
+
+
+def k0e(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x)*besselk(0, x)
+    return (r - apply(ALL_OPS["k1e"](), x),)
+
+
+def k1(r: Any, x: Any) -> tuple[Any, ...]:  # r = besselk(1, x)
+    return (-apply(ALL_OPS["k0"](), x) - r / x,)
+
+
+def k1e(r: Any, x: Any) -> tuple[Any, ...]:  # r = exp(x)*besselk(1, x)
+    return (r - apply(ALL_OPS["k0e"](), x) - r / x,)
 
 
 def kl_div(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(x/y) - x + y
@@ -305,6 +336,10 @@ def xlogy(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x*log(y)
     return (np.log(y), apply(ALL_OPS["mul_or_zero"](), x, 1 / y))
 
 
+def zeta(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = zeta(x, y)
+    return (UNKNOWN, -x * apply(ALL_OPS["zeta"](), x + 1, y))
+
+
 RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "absolute": absolute,
     "add": add,
@@ -336,12 +371,19 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "fmin": fmin,
     "fmod": fmod,
     "gamma": gamma,
+    "gamma_density": gamma_density,
+    "gammainc": gammainc,
+    "gammaincc": gammaincc,
     "gammaln": gammaln,
     "hypot": hypot,
     "i0": i0,
     "i0e": i0e,
     "i1": i1,
     "i1e": i1e,
+    "k0": k0,
+    "k0e": k0e,
+    "k1": k1,
+    "k1e": k1e,
     "kl_div": kl_div,
     "ldexp": ldexp,
     "log": log,
@@ -377,4 +419,5 @@ RULES: dict[str, Callable[..., tuple[Any, ...]]] = {
     "tanh": tanh,
     "xlog1py": xlog1py,
     "xlogy": xlogy,
+    "zeta": zeta,
 }

@@ -74,9 +74,14 @@ def meanings() -> dict[str, Any]:
         "psi": sympy.digamma,
         "trigamma": sympy.trigamma,
         "erfcx": lambda a: sympy.exp(a**2) * sympy.erfc(a),
+        "gamma_density": lambda a, t: t ** (a - 1) * sympy.exp(-t) / sympy.gamma(a),
         "i0": lambda a: sympy.besseli(0, a),
         "i1": lambda a: sympy.besseli(1, a),
         "i0e": lambda a: sympy.besseli(0, a) * sympy.exp(-abs(a)),
+        "k0": lambda a: sympy.besselk(0, a),
+        "k1": lambda a: sympy.besselk(1, a),
+        "k0e": lambda a: sympy.besselk(0, a) * sympy.exp(a),
+        "k1e": lambda a: sympy.besselk(1, a) * sympy.exp(a),
         "i1e": lambda a: sympy.besseli(1, a) * sympy.exp(-abs(a)),
     }
 
@@ -86,12 +91,16 @@ def derivatives_of(op: type[AbstractElementwise]) -> tuple[str | None, ...]:
     import sympy
 
     expression = sympy.sympify(op.expression, locals=meanings())
-    derived = tuple(_clean(sympy.diff(expression, symbol(name))) for name in OPERANDS[: op.arity])
+    unknown = [text == "unknown" for text in op.gradients or [None] * op.arity]
+    derived = tuple(
+        None if skip else _clean(sympy.diff(expression, symbol(name)))
+        for name, skip in zip(OPERANDS, unknown, strict=False)
+    )
     stated = op.gradients if op.gradients is not None else tuple(map(_text_of, derived))
     for number, text in enumerate(stated):
-        if text is not None and op.gradients is not None:
+        if text not in (None, "unknown") and op.gradients is not None:
             prove_equal(op, expression, derived[number], text)
-    return tuple(None if text is None else in_numpy(text) for text in stated)
+    return tuple("UNKNOWN" if text == "unknown" else text and in_numpy(text) for text in stated)
 
 
 def _clean(derivative: Any) -> Any:
@@ -174,7 +183,7 @@ def _expression(text: str) -> ast.expr:
 HEADER = '''"""Local gradients of the elementwise ops. Generated: run `python -m graphc.ops.derive`.
 
 Each function takes the result r of the op and its operands x, y, z, and returns ∂r/∂x, ∂r/∂y, ∂r/∂z:
-None where that is 0 everywhere, a Python number where it is constant.
+None where that is 0 everywhere, a Python number where it is constant, UNKNOWN where no op computes it.
 """
 
 from __future__ import annotations
@@ -184,7 +193,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ops.base import ALL_OPS, apply
+from graphc.ops.base import ALL_OPS, UNKNOWN, apply
 from graphc.ops.elementwise.selection import select
 from graphc.ops.elementwise.special import trigamma
 
@@ -198,8 +207,10 @@ def local_gradients(name: str, y: Any, *args: Any) -> tuple[Any, ...]:
 def _tuple_of(texts: tuple[str | None, ...]) -> str:
     """The inside of the returned tuple, laid out as the formatter does."""
     joined = ", ".join(map(str, texts)) + "," * (len(texts) == 1)
-    assert len(joined) <= 97, f"too long for one line: {joined}"
-    return joined
+    if len(joined) <= 97:
+        return joined
+    assert max(map(len, map(str, texts))) <= 101, f"too long for a line: {joined}"
+    return "".join(f"\n        {text}," for text in texts) + "\n    "
 
 
 def module_text() -> str:

@@ -16,6 +16,7 @@ import sympy
 from sympy.codegen import cfunctions
 
 from graphc.ops.base import AbstractElementwise, AbstractTraced
+from graphc.ops.elementwise.bessel import K0, K1
 from graphc.ops.elementwise.normal import Erf, Erfc, Erfcinv, Erfinv
 from graphc.ops.elementwise.special import I0, I1, Digamma, Gamma, Gammaln, trigamma
 from graphc.trace.ufuncs import elementwise
@@ -142,6 +143,8 @@ OF_ORDER: dict[tuple[type, int], Callable[..., Any]] = {
     (sympy.polygamma, 1): trigamma,
     (sympy.besseli, 0): _op(I0()),
     (sympy.besseli, 1): _op(I1()),
+    (sympy.besselk, 0): _op(K0()),
+    (sympy.besselk, 1): _op(K1()),
 }
 
 # Nodes that SymPy evaluates or expresses by others when asked.

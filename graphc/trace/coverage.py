@@ -38,7 +38,8 @@ def page() -> str:
     import_all()
     ufuncs = {ufunc.__name__ for ufunc in (*UFUNC_TO_OP, *COMPOSED)}
     numpy_ufuncs = sorted(name for name in ufuncs if isinstance(getattr(np, name, None), np.ufunc))
-    special = sorted({*SPECIAL_TO_OP, *SPECIAL_COMPOSED, *(ufuncs - set(numpy_ufuncs))})
+    named = {name.removeprefix("_") for name in SPECIAL_TO_OP}  # scipy.special.zeta calls a ufunc _zeta
+    special = sorted({*named, *SPECIAL_COMPOSED, *(ufuncs - set(numpy_ufuncs))})
     methods = sorted(f"{ufunc.__name__}.{method}" for ufunc, method in METHODS if method != "outer")
     parts = [
         _HEAD,

@@ -25,6 +25,12 @@ _BUILD = (
     "Use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without dtype to build arrays, "
     "np.zeros_like(x) or graphc.zeros instead of filling a concrete array."
 )
+# What to write instead of functions of SciPy that are no ufuncs.
+_UFUNCS = {
+    "polygamma": "Use scipy.special.psi(x), or for n > 0 (-1)**(n + 1) * n! * scipy.special.zeta(n + 1, x).",
+    "multigammaln": "Use d * (d - 1) / 4 * np.log(np.pi) + the sum of gammaln(a - j / 2) for j in range(d).",
+    "factorial": "Use scipy.special.gamma(n + 1).",
+}
 _LOOK_UP = _BUILD + " To look up in a concrete table: np.asarray(table, like=x)[x]."
 
 
@@ -36,7 +42,7 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
             located(
                 f"scipy's {caller} converts its arguments to concrete arrays, so it cannot be traced",
                 user_line_with_text(),
-                "Use a ufunc of scipy.special, graphc.nn.functional, or NumPy functions."
+                _UFUNCS.get(caller, "Use a ufunc of scipy.special, graphc.nn.functional, or NumPy functions.")
                 if scipy_is_open()
                 else "Import SciPy before the function is traced, not inside it.",
             )

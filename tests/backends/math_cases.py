@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -161,11 +162,51 @@ def _gammaln(x: mp.mpf) -> mp.mpf:
     return mp.re(mp.loggamma(x))
 
 
+@functools.cache
+def _incomplete_gamma(a: mp.mpf, x: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
+    """P(a, x) and Q(a, x): the power series where it is short, Legendre's continued fraction elsewhere."""
+    if a <= 0 or x <= 0:
+        raise ValueError("outside")
+    if x < max(a + 1, 60):
+        with mp.workdps(80):
+            total, term, n = mp.mpf(1), mp.mpf(1), 0
+            while term > total * mp.eps:
+                n += 1
+                term *= x / (a + n)
+                total += term
+            lower = _gamma_density(a + 1, x) * total
+            return lower, 1 - lower
+    t = mp.mpf(1)
+    for n in range(int(200 + 2 * mp.sqrt(a)), 0, -1):
+        t = x - a + 2 * n - 1 + n * (a - n) / t
+    upper = _gamma_density(a, x) * x / t
+    return 1 - upper, upper
+
+
+def _gamma_density(a: mp.mpf, x: mp.mpf) -> mp.mpf:
+    if a <= 0 or x <= 0:
+        raise ValueError("outside")
+    return mp.exp((a - 1) * mp.log(x) - x - mp.loggamma(a))
+
+
+_besselk = functools.cache(mp.besselk)
+
+
+@functools.cache
+def _zeta(x: mp.mpf, q: mp.mpf) -> mp.mpf:
+    if not 1 < x < 1e3:
+        raise ValueError("outside")
+    with mp.workdps(100):  # it loses half of them
+        return mp.zeta(x, q)
+
+
 PI = Long("3.14159265358979323846264338327950288")
 
 ANGLES: tuple[Range, ...] = ((-10, 10), (-1e5, 1e5), (1e4, 1e9), (1e8, 1e30))
 LINE: tuple[Range, ...] = ((-10, 10), (-1e5, 1e5))
 EXACT = (0.5001, 0.5001)
+
+RARE = {"precise": True, "bits": False}
 
 CASES = (
     Case("exp", np.exp, (1.0, 1.0), ((-80, 80), (-750, 710), (-1, 1))),
@@ -285,6 +326,15 @@ CASES = (
         precise=True,
         bits=False,
     ),
+    Case("zeta", precise(_zeta), (1.0, 6.0), ((0.1, 4), (1, 50)), 2, **RARE),
+    *(
+        Case(name, precise(function), (1.0, 8.0), ((0, 3), (0, 60), (50, 400), (900, 1100)), 2, **RARE)
+        for name, function in (
+            ("gammainc", lambda a, x: _incomplete_gamma(a, x)[0]),
+            ("gammaincc", lambda a, x: _incomplete_gamma(a, x)[1]),
+            ("gamma_density", _gamma_density),
+        )
+    ),
     Case(
         "i0", precise(lambda x: mp.besseli(0, x)), (5.0, 5.0), ((-10, 10), (0, 700)), precise=True, bits=False
     ),
@@ -306,6 +356,15 @@ CASES = (
         ((-10, 10), (0, 700)),
         precise=True,
         bits=False,
+    ),
+    *(
+        Case(name, precise(function), (1.0, 4.0), ((0, 2), (1, 700)), **RARE)
+        for name, function in (
+            ("k0", lambda x: _besselk(0, x)),
+            ("k0e", lambda x: _besselk(0, x) * mp.exp(x)),
+            ("k1", lambda x: _besselk(1, x)),
+            ("k1e", lambda x: _besselk(1, x) * mp.exp(x)),
+        )
     ),
     Case("sinc", precise(mp.sincpi), (4.0, 4.0), ((-3, 3), (-1000, 1000)), precise=True, bits=False),
     Case("floor", np.floor, EXACT, LINE),

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import llvmlite.binding as llvm
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.special
@@ -57,7 +58,41 @@ OURS = {
         abs(x) < 1e-300, -np.log(abs(x)), scipy.special.gammaln(x.astype(np.float64))
     ).astype(x.dtype),
     "kl_div": lambda x, y: _kl_div(x, y),
+    "gammainc": lambda a, x: scipy.special.gammainc(*map(_regular, (a, x))).astype(a.dtype),
+    "gammaincc": lambda a, x: scipy.special.gammaincc(*map(_regular, (a, x))).astype(a.dtype),
+    # SciPy's are infinite or NaN at the least number.
+    **{
+        f.__name__: lambda x, f=f: f(np.where((x > 0) & (x < 1e-323), 1e-323, x.astype(np.float64))).astype(
+            x.dtype
+        )
+        for f in (scipy.special.k0, scipy.special.k0e, scipy.special.k1, scipy.special.k1e)
+    },
+    # Of large numbers SciPy's is NaN.
+    "zeta": lambda x, q: scipy.special.zeta(np.where(x > 1e4, 1e4, x), q.astype(np.float64)).astype(x.dtype),
+    "gamma_density": lambda a, x: _gamma_density(_regular(a), x).astype(a.dtype),
 }
+
+
+def _regular(x: np.ndarray) -> np.ndarray:
+    """x with the numbers replaced at which SciPy is wrong: subnormals and the largest."""
+    x = x.astype(np.float64)
+    return np.where((x > 0) & (x < 1e-300), 1e-300, np.where((x > 1e300) & np.isfinite(x), 1e300, x))
+
+
+def _gamma_density(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """By definition, with enough digits that nothing cancels."""
+
+    def value(a: float, x: float) -> float:
+        if not (a > 0 and x >= 0) or a == np.inf:
+            return np.nan
+        if x == np.inf:
+            return 0.0
+        if x == 0:
+            return 1.0 if a == 1 else 0.0 if a > 1 else np.inf
+        with mp.workdps(660 if a > 1e3 else 40):
+            return float(mp.exp((a - 1) * mp.log(x) - x - mp.loggamma(a)))
+
+    return np.array([value(*map(mp.mpf, map(float, p))) for p in zip(a, x, strict=True)])
 
 
 def _kl_div(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.backends.numba_source.scalars import FUNCTIONS
 from graphc.errors import GraphcError
 from graphc.ir.dims import symbol
 from graphc.ir.graph import AbstractOp, Builder, Graph, Item
@@ -235,6 +237,10 @@ def test_names_of_arguments_never_collide_with_those_of_the_program() -> None:
     arrays = [np.full(3, 1.5 * i) for i in range(6)]
     compiled = graphc.compile(f, backend="numba")
     np.testing.assert_array_equal(compiled(*arrays), f(*arrays))
+
+
+def test_no_function_of_numbers_has_the_name_of_a_kernel() -> None:
+    assert not [name for name in FUNCTIONS if re.fullmatch(r"k\d+", name)]
 
 
 def test_a_f32_kernel_does_no_f64_arithmetic() -> None:

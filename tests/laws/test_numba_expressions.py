@@ -14,7 +14,7 @@ import pytest
 import graphc.ops.elementwise  # noqa: F401  (registers the ops)
 from graphc.ir.parser import registered_ops
 from graphc.ops.base import AbstractElementwise
-from graphc.ops.elementwise import special_functions
+from graphc.ops.elementwise.by_scalar import SCALAR_FUNCTIONS
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +24,10 @@ INTEGERS = [0, 1, -1, 2, 3, -3, 7, 62, 63, 64, 2**62, -(2**63)]
 
 
 class _Jitted:
-    """The module `special_functions` with every function compiled."""
+    """The scalar functions, every one compiled."""
 
     def __init__(self) -> None:
-        space: dict[str, Any] = dict(vars(special_functions))
+        space: dict[str, Any] = dict(SCALAR_FUNCTIONS)
         for name, function in list(space.items()):
             if isinstance(function, FunctionType):
                 copy = FunctionType(function.__code__, space, name)

@@ -31,7 +31,8 @@ def with_gradient(op: AbstractOp, *inputs: tuple[np.dtype, tuple[int, ...]]) -> 
     builder = Builder()
     nodes = tuple(builder.add(Input(i, ArrayType(t, shape))) for i, (t, shape) in enumerate(inputs))
     result = builder.add(op, *nodes)
-    real = [i for i, (t, _) in enumerate(inputs) if t == F64]
+    refused = op.gradients or () if isinstance(op, AbstractElementwise) else ()
+    real = [i for i, (t, _) in enumerate(inputs) if t == F64 and "unknown" not in refused[i : i + 1]]
     if not real or len(graph.outputs) > 1 or result.array_type.dtype != F64:
         return [graph]
     total = builder.add(Sum(tuple(range(result.array_type.ndim))), result)

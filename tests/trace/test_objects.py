@@ -208,6 +208,15 @@ def test_scipy_functions_that_convert_are_refused_at_the_users_line() -> None:
     assert message(f, "f64[3]") == (
         "scipy's polygamma converts its arguments to concrete arrays, so it cannot be traced\n"
         f"  at {line(f)}, return scipy.special.polygamma(1, x)\n"
+        "  Use scipy.special.psi(x), or for n > 0 (-1)**(n + 1) * n! * scipy.special.zeta(n + 1, x)."
+    )
+
+    def g(x):
+        return scipy.special.comb(x, 2)
+
+    assert message(g, "f64[3]") == (
+        "scipy's comb converts its arguments to concrete arrays, so it cannot be traced\n"
+        f"  at {line(g)}, return scipy.special.comb(x, 2)\n"
         "  Use a ufunc of scipy.special, graphc.nn.functional, or NumPy functions."
     )
 

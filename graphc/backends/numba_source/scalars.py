@@ -12,12 +12,12 @@ import numpy as np
 from graphc.backends.numba_source import support
 from graphc.errors import CompilationError
 from graphc.ops.base import ALL_OPS, AbstractElementwise
-from graphc.ops.elementwise import special_functions
+from graphc.ops.elementwise import incomplete_functions, special_functions
 
 # Functions whose text goes into programs that call them.
 FUNCTIONS: dict[str, FunctionType] = {
     name: function
-    for module in (special_functions, support)
+    for module in (special_functions, incomplete_functions, support)
     for name, function in vars(module).items()
     if isinstance(function, FunctionType) and function.__module__ == module.__name__
 }

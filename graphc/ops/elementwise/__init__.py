@@ -2,6 +2,7 @@
 
 from graphc.ops.elementwise import (  # noqa: F401
     arithmetic,
+    bessel,
     bitwise,
     comparison,
     counter,
@@ -9,6 +10,7 @@ from graphc.ops.elementwise import (  # noqa: F401
     exponential,
     floating,
     hyperbolic,
+    incomplete_gamma,
     logical,
     logistic,
     normal,
@@ -17,4 +19,5 @@ from graphc.ops.elementwise import (  # noqa: F401
     selection,
     special,
     trigonometric,
+    zeta,
 )

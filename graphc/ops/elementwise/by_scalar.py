@@ -9,11 +9,14 @@ import numpy as np
 
 from graphc.errors import DTypeError
 from graphc.ops.base import AbstractElementwise
-from graphc.ops.elementwise import special_functions
+from graphc.ops.elementwise import incomplete_functions, special_functions
+
+# What `special.name` in a template means.
+SCALAR_FUNCTIONS = {**vars(special_functions), **vars(incomplete_functions)}
 
 
 class AbstractSpecial(AbstractElementwise):
-    """A function of floats, defined by the scalar function of its name in `special_functions`.
+    """A function of floats, defined by the scalar function of its name in `SCALAR_FUNCTIONS`.
 
     Operands are all f32 or all f64, and so is the result, computed in f64.
     """
@@ -38,5 +41,6 @@ class AbstractSpecial(AbstractElementwise):
     def scalar(self, *numbers: float) -> float:
         """The function of numbers."""
         module, _, call = self.numba.partition(".")
-        function = {"special": special_functions, "math": math}[module].__dict__[call.partition("(")[0]]
+        names = {"special": SCALAR_FUNCTIONS, "math": vars(math)}[module]
+        function = names[call.partition("(")[0]]
         return float(function(*map(np.float64, numbers)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphc.ops.base import AbstractTraced, apply
+from graphc.ops.base import UNKNOWN, AbstractTraced, apply
 from graphc.ops.elementwise.selection import MulOrZero, MulZerosWin, select
 
 
@@ -23,10 +23,10 @@ def scaled(g: Any, d: Any) -> Any:
     """g d, and 0 where g is 0 if d can be infinite or NaN there; None, an exact zero, if d is none.
 
     Where a choice made d zero, 0 also wins over an infinite g: d is then a slope along what was not chosen.
-    `d` is a Python number where the local gradient is constant.
+    `d` is a Python number where the local gradient is constant, UNKNOWN (and so is the product) where it is.
     """
-    if d is None:
-        return None
+    if d is None or d is UNKNOWN:
+        return d
     if isinstance(d, int | float):
         return g if d == 1 else -g if d == -1 else g * d
     if not needs_guard(g, d):
@@ -60,7 +60,7 @@ def pushed(t: Any, d: Any) -> Any:
     """
     if t is None or d is None:
         return None
-    if isinstance(d, int | float):
+    if d is UNKNOWN or isinstance(d, int | float):
         return scaled(t, d)
     product = scaled(t, d)
     if _is_finite(t):
@@ -69,9 +69,11 @@ def pushed(t: Any, d: Any) -> Any:
 
 
 def total(terms: Iterable[Any]) -> Any:
-    """The sum of the terms that are no exact zeros; None if all are."""
+    """The sum of the terms that are no exact zeros; None if all are, UNKNOWN if one is."""
     result = None
     for term in terms:
+        if term is UNKNOWN:
+            return UNKNOWN
         if term is not None:
             result = term if result is None else result + term
     return result

@@ -102,6 +102,50 @@ def radian(d: Any, m: Any, s: Any) -> Any:
     return np.deg2rad(d + (m + s / 60) / 60)
 
 
+def _degrees(x: Any) -> tuple[Any, Any, Any]:
+    """(t, n odd, n modulo 4) with x = 90 n + t modulo 360, |t| ≤ 45: all exact."""
+    rest = np.fmod(x, 360.0)
+    quarters = np.rint(rest / 90.0)
+    return rest - 90.0 * quarters, np.remainder(quarters, 2) == 1, np.remainder(quarters, 4)
+
+
+def sindg(x: Any) -> Any:
+    """The sine of an angle in degrees."""
+    t, odd, quarter = _degrees(x)
+    angle = np.deg2rad(t)
+    value = np.where(odd, np.cos(angle), np.sin(angle))
+    return np.where(quarter >= 2, -value, value)
+
+
+def cosdg(x: Any) -> Any:
+    """The cosine of an angle in degrees."""
+    t, odd, quarter = _degrees(x)
+    angle = np.deg2rad(t)
+    value = np.where(odd, np.sin(angle), np.cos(angle))
+    return np.where((quarter == 1) | (quarter == 2), -value, value)
+
+
+def tandg(x: Any) -> Any:
+    """The tangent of an angle in degrees: exactly ±1 at odd multiples of 45, ∞ at those of 90."""
+    t, odd, _ = _degrees(x)
+    value = _tangent(t)
+    pole = np.where(t == 0, np.inf, -1 / np.where(t == 0, np.ones_like(x), value))
+    return np.where(odd, pole, value)
+
+
+def cotdg(x: Any) -> Any:
+    """The cotangent of an angle in degrees."""
+    t, odd, _ = _degrees(x)
+    value = _tangent(t)
+    pole = np.where(t == 0, np.inf, 1 / np.where(t == 0, np.ones_like(x), value))
+    return np.where(odd, -value, pole)
+
+
+def _tangent(t: Any) -> Any:
+    """tan of t degrees, |t| ≤ 45."""
+    return np.where(np.abs(t) == 45, np.copysign(np.ones_like(t), t), np.tan(np.deg2rad(t)))
+
+
 def gammasgn(x: Any) -> Any:
     """The sign of Γ(x); NaN at its poles, the sign of the zero at zeros."""
     down = np.floor(x)
@@ -132,6 +176,7 @@ SPECIAL_COMPOSED.update(
         f.__name__: f
         for f in (
             *(exp10, huber, pseudo_huber, cosm1, exprel, powm1, radian, gammasgn, loggamma, betaln, rgamma),
+            *(sindg, cosdg, tandg, cotdg),
             *(boxcox, boxcox1p, inv_boxcox, inv_boxcox1p),
         )
     },

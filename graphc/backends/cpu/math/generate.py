@@ -137,12 +137,73 @@ def bessel_far(order: int) -> Callable[[Real], Real]:
     return value
 
 
+def gamma_ratio_series(order: int) -> Callable[[Real], Real]:
+    """Cₖ(η) of Temme's expansion of the incomplete gamma function (DLMF 8.12.10 to 8.12.14), k = `order`."""
+    terms = 60
+    alpha = [mp.mpf(0), mp.mpf(1), mp.mpf(1) / 3]
+    for n in range(3, terms + 2 * order + 3):
+        rest = sum(j * alpha[j] * alpha[n - j + 1] for j in range(2, n))
+        alpha.append((alpha[n - 1] - rest) / (n + 1))
+    first = [(n + 2) * alpha[n + 2] for n in range(terms + 2 * order)]
+    first[0] = -mp.mpf(1) / 3
+    row = first
+    for k in range(1, order + 1):
+        factor = (-1) ** k * gamma_star_coefficient(k, alpha)
+        row = [factor * d + (n + 2) * row[n + 2] for n, d in enumerate(first[: len(row) - 2])]
+    return lambda eta: mp.polyval(row[::-1], eta)
+
+
+def gamma_star_coefficient(k: int, alpha: list[Real]) -> Real:
+    """The coefficient of a⁻ᵏ in Γ(a)·√(a/2π)·(e/a)ᵃ, by Laplace's method (DLMF 5.11.3 and 5.11.5)."""
+    double_factorial = mp.fac2(2 * k + 1)
+    return double_factorial * alpha[2 * k + 1]
+
+
+def bessel_k_near(order: int) -> Callable[[Real], Real]:
+    """K₀(x) + log(x)·I₀(x), or (K₁(x) − 1/x − log(x)·I₁(x))/x, with w = (x/2)² (DLMF 10.31.1 and 10.31.2)."""
+
+    def value(w: Real) -> Real:
+        total, term = mp.mpf(0), mp.mpf(1)
+        for k in range(30):
+            digamma = mp.psi(0, k + 1) if order == 0 else (mp.psi(0, k + 1) + mp.psi(0, k + 2)) / 2
+            total += term * (digamma + mp.log(2))
+            term *= w / ((k + 1) * (k + 1 + order))
+        return total if order == 0 else -total / 2
+
+    return value
+
+
+def bessel_k_far(order: int) -> Callable[[Real], Real]:
+    """√x·eˣ·Kₙ(x) with x = 2/(1 + u): the trapezoidal rule for ∫ exp(−2x·sinh²(t/2))·cosh(nt) dt, t > 0."""
+
+    def value(u: Real) -> Real:
+        if u + 1 < mp.mpf(10) ** -15:
+            return mp.sqrt(mp.pi / 2)
+        x = 2 / (1 + u)
+        step = 1 / (12 * mp.sqrt(x))
+        total, t, term = mp.mpf(1) / 2, step, mp.mpf(1)
+        while term > mp.mpf(10) ** -50:
+            term = mp.exp(-2 * x * mp.sinh(t / 2) ** 2) * (mp.cosh(t) if order else 1)
+            total += term
+            t += step
+        return mp.sqrt(x) * total * step
+
+    return value
+
+
 ERFCX_POLE = 3.75
 ERFINV_RANGES = ((2.5, 4.5), (4.5, 9.0), (9.0, 27.5))
 
 
 def exp_rest(x: Real) -> Real:
     return (mp.exp(x) - 1 - x) / x**2
+
+
+def log1p_tail(x: Real) -> Real:
+    """(x − x²/2 + x³/3 − log(1 + x))/x⁴."""
+    if abs(x) < mp.mpf(10) ** -8:
+        return mp.mpf(1) / 4 - x / 5 + x**2 / 6
+    return (x - x**2 / 2 + x**3 / 3 - mp.log(1 + x)) / x**4
 
 
 def log_rest(w: Real) -> Real:
@@ -169,6 +230,7 @@ FITS = (
         0.004,
         single=False,
     ),
+    Fit("log1p_tail", log1p_tail, -0.1, 0.1, 0.005, single=False),
     Fit("inverse_cbrt", lambda m: 1 / mp.cbrt(m), 0.35, 2.83, precision=2e-3),
     Fit("erf", lambda w: (mp.erf(mp.sqrt(w)) / mp.sqrt(w) - 2 / mp.sqrt(mp.pi)) / w, 0, 1, 1.0),
     Fit("erfcx", erfcx_mapped, -1, 1, 1.0),
@@ -178,8 +240,14 @@ FITS = (
     Fit("stirling", stirling, 0, 1 / 56, 0.05, single=False),
     Fit("digamma", digamma_rest, 0, 1 / 64, 0.01, single=False),
     Fit("trigamma", trigamma_rest, 0, 1 / 64, 0.02, single=False),
+    *(
+        Fit(f"temme_{k}", gamma_ratio_series(k), -0.34, 0.34, single=False, precision=2.0**-55 * 200.0**k)
+        for k in range(6)
+    ),
     *(Fit(f"bessel_i{n}", bessel_near(n), 0, 16, 0.5) for n in (0, 1)),
     *(Fit(f"bessel_i{n}_far", bessel_far(n), -1, 1, 1.0) for n in (0, 1)),
+    *(Fit(f"bessel_k{n}", bessel_k_near(n), 0, 0.25, 1.0, single=False) for n in (0, 1)),
+    *(Fit(f"bessel_k{n}_far", bessel_k_far(n), -1, 1, 1.0, single=False) for n in (0, 1)),
 )
 
 CONSTANTS: dict[str, Callable[[], Real]] = {

@@ -18,6 +18,7 @@ from graphc.backends.cpu.math import (
     gamma_function,
     half_turns,
     hyperbolic,
+    incomplete_gamma,
     integral,
     inverse_error_function,
     inverse_hyperbolic,
@@ -29,6 +30,7 @@ from graphc.backends.cpu.math import (
     rounding,
     scale,
     trigonometric,
+    zeta,
 )
 from graphc.backends.cpu.math.number import Number, sqrt
 from graphc.backends.cpu.math.outline import helper
@@ -148,10 +150,18 @@ MATH: Final[dict[str, Writer]] = {
     "psi": outlined(widened(gamma.digamma)),
     "digamma": outlined(widened(gamma.digamma)),
     "trigamma": outlined(widened(gamma.trigamma)),
+    "gammainc": outlined(widened(incomplete_gamma.gammainc)),
+    "gammaincc": outlined(widened(incomplete_gamma.gammaincc)),
+    "gamma_density": outlined(widened(incomplete_gamma.gamma_density)),
+    "zeta": outlined(widened(zeta.zeta)),
     "i0": outlined(bessel.i0),
     "i0e": outlined(bessel.i0e),
     "i1": outlined(bessel.i1),
     "i1e": outlined(bessel.i1e),
+    "k0": outlined(widened(bessel.k0)),
+    "k0e": outlined(widened(bessel.k0e)),
+    "k1": outlined(widened(bessel.k1)),
+    "k1e": outlined(widened(bessel.k1e)),
     # order, rounding, representation
     "floor": inline(integral.floor),
     "ceil": inline(integral.ceil),
