@@ -36,6 +36,7 @@ SMOOTH: dict[Any, tuple[float, float]] = {
     sp.asech(x) + sp.acsch(x) + sp.erfcinv(x): (0.2, 0.8),
     sp.sinc(x) + sp.trigamma(x): POSITIVE,
     sp.besseli(0, x) + sp.besseli(1, x): POSITIVE,
+    sp.besselk(0, x) + sp.besselk(1, x): POSITIVE,
     sp.factorial(x) + sp.binomial(5, x) + sp.beta(x, 2): (0.2, 3.0),
     sp.erf2(x, 2 * x): ANY,
     cf.expm1(x) + cf.exp2(x) + cf.fma(x, x, x): ANY,
