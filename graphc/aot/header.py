@@ -46,8 +46,8 @@ _CONVENTIONS = f"""\
 Arrays are in C order (the last axis is contiguous) and aligned to their elements; numbers that are only read
 are passed by value. Arrays that are written must not overlap others; arrays without elements may be null.
 Functions allocate nothing and keep no data: the workspace holds all intermediate results, and its contents
-do not matter. It must be aligned to {ALIGNMENT} bytes (posix_memalign, aligned_alloc), better to 4096, as are large
-arrays; calls that run at the same time need one each.
+do not matter. It must be aligned to {ALIGNMENT} bytes (posix_memalign, aligned_alloc), better to 4096, as are
+large arrays; calls that run at the same time need one each.
 Sizes count elements unless their names end in _bytes. Every function returns 0, or another status: below
 {FIRST_CHECK} nothing was written; after a status from {FIRST_CHECK} on, what was written has no meaning."""
 
