@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from graphc.trace.context import current
+from graphc.trace.numpy_functions.creation import dims_of
 from graphc.trace.tracer import as_tracer
 from graphc.trace.ufuncs import broadcast_to, cast
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """An array of `shape` with every element `fill_value`, as np.full makes it."""
-    sizes = (shape,) if not isinstance(shape, tuple | list) else tuple(shape)
     if current() is None:
-        return np.full(sizes, fill_value, dtype)
+        return np.full(shape, fill_value, dtype)
     value = as_tracer(fill_value)
-    return broadcast_to(cast(value, value.dtype if dtype is None else dtype), sizes)
+    return broadcast_to(cast(value, value.dtype if dtype is None else dtype), dims_of(shape))
 
 
 def zeros(shape: Any, dtype: Any = np.float64) -> Any:

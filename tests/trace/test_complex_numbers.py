@@ -64,6 +64,11 @@ CASES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "more_products": lambda x, z, w: [np.vdot(z, w.T), np.kron(z, w), np.tensordot(z, w, 1), z[0] @ w[:, 0]],
     "einsum": lambda x, z, w: [np.einsum("ij,jk->ki", z, w), np.einsum("ij,jk,ij,k->i", z, w, x, z[:, 0])],
     "convolved": lambda x, z, w: [np.convolve(z[0], x[0]), np.convolve(z[0], z[1], "same")],
+    "converted_sums": lambda x, z, w: [
+        *(np.sum(z, 0, complex), np.cumsum(z, dtype=complex), z.mean(dtype=complex)),
+        *(np.full_like(z, 2, dtype=float), np.full_like(x, 2j, dtype=complex), np.full_like(z, 1, int)),
+        *(np.var(z, 0, complex), z.var(axis=1, dtype=complex), np.std(z, where=X > 0)),
+    ],
     "chosen": lambda x, z, w: [np.where(x > 0, z, x), np.where(x > 0, z, 1j), np.where(z == z, 0, z)],
     "like": lambda x, z, w: [np.zeros_like(z), np.ones_like(z), np.full_like(z, 2j), np.zeros_like(z, float)],
     "types": lambda x, z, w: [x.astype(complex), z.astype(np.complex64), z.astype(np.complex128), z.copy()],
@@ -141,7 +146,28 @@ def test_powers_and_roots_of_zero() -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+LOSES = "conversion of a complex value to float64 would lose its imaginary part"
 REFUSED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
+    "sum": (lambda z: np.sum(z, dtype=float), TraceError, LOSES),
+    "mean": (lambda z: z.mean(0, float), TraceError, LOSES),
+    "cumsum": (lambda z: np.cumsum(z, 0, float), TraceError, LOSES),
+    "full_like": (lambda z: np.full_like(z, 1j, float), TraceError, LOSES),
+    "var": (lambda z: np.var(z, dtype=float), TraceError, LOSES),
+    "var_mean": (
+        lambda z: np.var(z, mean=0),
+        UnsupportedError,
+        "graphc cannot trace numpy.var of complex values with mean=",
+    ),
+    "product_dtype": (
+        lambda z: np.matmul(z, z.T, dtype=float),
+        UnsupportedError,
+        "graphc cannot trace numpy.matmul of complex values with dtype=",
+    ),
+    "einsum": (
+        lambda z: np.einsum("ij->", z, dtype=float),
+        UnsupportedError,
+        "graphc cannot trace numpy.einsum of complex values with dtype=",
+    ),
     "ufunc": (lambda z: np.cbrt(z), UnsupportedError, "graphc cannot trace numpy.cbrt of complex values"),
     "method": (
         lambda z: np.multiply.reduce(z),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from tests.helpers import check, record
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # NumPy warns of what it divides by zero
@@ -198,3 +199,31 @@ def test_positions_are_clipped_wrapped_or_left_alone() -> None:
     i, j = np.array([2, 0, 1]), np.array([3, 1, 0])
     check(lambda i, j: np.ravel_multi_index((i, j), (3, 4), mode=("clip", "wrap")), i + 2, j + 5)
     check(lambda i, x: np.take(x, i, mode=None), i, X)
+
+
+@pytest.mark.parametrize("shape", [(1, 0), (0, 3), (2, 0, 3), (0, 2, 3)])
+def test_the_pseudo_inverse_of_an_empty_matrix_is_empty(shape: tuple[int, ...]) -> None:
+    check(np.linalg.pinv, np.zeros(shape), grad=False)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, n: np.unravel_index(n, (n, 3)),
+        lambda x, n: np.ravel_multi_index((n, n), [3, n]),
+        lambda x, n: np.moveaxis(x, n, 0),
+        lambda x, n: graphc.zeros((n, 2)),
+        lambda x, n: graphc.full(n, 1.0),
+    ],
+)
+def test_a_traced_size_or_axis_is_refused_at_the_users_line(function: Callable[[Any, Any], Any]) -> None:
+    with pytest.raises(graphc.TraceError) as caught:
+        record(function, "f64[2, 3]", "i64")
+    assert str(caught.value).startswith("int() of the traced value i64: its value is not known while tracing")
+    assert f"at test_rare_arguments.py:{function.__code__.co_firstlineno}, " in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar])
+def test_a_variance_in_integers_is_refused(function: Callable[..., Any]) -> None:
+    with pytest.raises(graphc.UnsupportedError, match="graphc cannot trace a variance computed in int64"):
+        record(lambda x: function(x, dtype=np.int64), "f64[3]")

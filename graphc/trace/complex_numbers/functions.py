@@ -12,7 +12,7 @@ from graphc.trace.complex_numbers import arithmetic
 from graphc.trace.complex_numbers.kinds import holds_complex, is_complex, real_dtype
 from graphc.trace.complex_numbers.parts import both_parts, parts_of
 from graphc.trace.complex_numbers.products import PRODUCTS
-from graphc.trace.complex_numbers.tracer import ComplexTracer, joined
+from graphc.trace.complex_numbers.tracer import ComplexTracer, dtype_of_parts, joined
 from graphc.trace.functions import FUNCTIONS as REAL_FUNCTIONS
 from graphc.trace.functions import full_name
 from graphc.trace.meanings import filling
@@ -61,12 +61,14 @@ def _partwise(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         raise unsupported(f"{name} with complex values in other places than its first argument")
     meaning = find(REAL_FUNCTIONS, function)
     assert meaning is not None, "what works on complex values works on real ones"
-    given = inspect.signature(meaning).bind(*args, **kwargs).arguments
+    call = inspect.signature(meaning).bind(*args, **kwargs)
+    given = call.arguments
     for key in _REAL_OPTIONS & given.keys():
         if given[key] is not None and given[key] is not NO_VALUE:
             raise unsupported(f"{name} of complex values with {key}=")
-    options = {key: real_dtype(v) if key == "dtype" and v is not None else v for key, v in kwargs.items()}
-    parts = (function(_part(args[0], which), *args[1:], **options) for which in (0, 1))
+    if given.get("dtype") is not None:
+        given["dtype"] = dtype_of_parts(given["dtype"])
+    parts = (function(_part(args[0], which), *call.args[1:], **call.kwargs) for which in (0, 1))
     return _together(*parts)
 
 
@@ -188,10 +190,14 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> Any:
-    if not is_complex(a):
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+    given = a.dtype if dtype is None else np.dtype(dtype)
+    if given.kind != "c" and not is_complex(fill_value):
+        return np.full_like(both_parts(a)[0], fill_value, given, *args, **kwargs)
+    if not is_complex(a) and dtype is None:
         raise TypeError("a complex fill_value does not fit an array of real numbers; give a complex dtype")
-    re, im = (np.full_like(both_parts(a)[0], part, *args, **kwargs) for part in both_parts(fill_value))
+    like, to = both_parts(a)[0], dtype_of_parts(given)
+    re, im = (np.full_like(like, part, to, *args, **kwargs) for part in both_parts(fill_value))
     return joined(re, im)
 
 
@@ -265,15 +271,26 @@ def vector_norm(x: Any, /, **options: Any) -> Any:
 
 
 @implements(np.var)
-def var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    **options: Any,
+) -> Any:
     """The mean of |a - mean|²."""
-    re, im = (np.var(part, axis=axis, ddof=ddof, keepdims=keepdims) for part in both_parts(a))
-    return re + im
+    if out is not None or "mean" in options:
+        raise unsupported(f"numpy.var of complex values with {'mean' if out is None else 'out'}=")
+    to = None if dtype is None else dtype_of_parts(dtype)
+    re, im = (np.var(part, axis, to, None, ddof, keepdims, **options) for part in both_parts(a))
+    return re + im if to is None else joined(re + im, None)
 
 
 @implements(np.std)
-def std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.sqrt(var(a, axis, ddof=ddof, keepdims=keepdims))
+def std(*args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(var(*args, **kwargs))
 
 
 @implements(np.array2string, np.array_repr, np.array_str)

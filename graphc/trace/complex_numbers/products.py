@@ -24,6 +24,7 @@ def _bilinear(function: Function, *, conjugates: bool = False) -> Function:
 
     def call(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
         _refuse_out(function, args, kwargs)
+        _refuse_dtype(function, kwargs)
         left, right = parts_of(a), parts_of(b)
         if conjugates:
             left = Parts(left.re, minus(None, left.im))
@@ -44,11 +45,17 @@ def _refuse_out(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
         raise unsupported(f"{full_name(function)} of complex values with out=")
 
 
+def _refuse_dtype(function: Function, kwargs: dict[str, Any]) -> None:
+    if kwargs.get("dtype") is not None:
+        raise unsupported(f"{full_name(function)} of complex values with dtype=")
+
+
 def _einsum(subscripts: Any, *operands: Any, **options: Any) -> Any:
     """The sum over all choices of a part of each operand, i to the number of imaginary ones before it."""
     if not isinstance(subscripts, str):
         raise unsupported("numpy.einsum of complex values without subscripts as text")
     _refuse_out(np.einsum, (), options)
+    _refuse_dtype(np.einsum, options)
     total: list[Any] = [None, None]
     for choice in itertools.product((0, 1), repeat=len(operands)):
         parts = [parts_of(x)[which] for x, which in zip(operands, choice, strict=True)]

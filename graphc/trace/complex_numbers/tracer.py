@@ -155,15 +155,7 @@ class ComplexTracer(Operators, ArrayMethods, AbstractComplex):
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
         """The same numbers in another complex dtype."""
-        if np.dtype(dtype).kind != "c":
-            raise TraceError(
-                located(
-                    f"conversion of a complex value to {np.dtype(dtype)} would lose its imaginary part",
-                    user_line_with_text(),
-                    _PARTS,
-                )
-            )
-        to = real_dtype(dtype)
+        to = dtype_of_parts(dtype)
         return ComplexTracer(self.real_.astype(to, copy=copy), self.imag_.astype(to, copy=copy))
 
     # ---- what only numbers can do
@@ -203,6 +195,19 @@ def joined(re: Any, im: Any) -> ComplexTracer:
     return ComplexTracer(
         *(broadcast_to(cast(0.0 if part is None else part, dtype), shape) for part in (re, im))
     )
+
+
+def dtype_of_parts(dtype: Any) -> np.dtype:
+    """The dtype of the parts of values converted to a complex dtype; TraceError for a real one."""
+    if np.dtype(dtype).kind != "c":
+        raise TraceError(
+            located(
+                f"conversion of a complex value to {np.dtype(dtype)} would lose its imaginary part",
+                user_line_with_text(),
+                _PARTS,
+            )
+        )
+    return real_dtype(dtype)
 
 
 def _take_apart(z: ComplexTracer) -> tuple[tuple[Any, Any], None, tuple[str, str]]:

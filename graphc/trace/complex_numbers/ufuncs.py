@@ -69,7 +69,7 @@ def call_complex_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwar
         given = f" with {', '.join(sorted(options))}=" if options else ""
         raise unsupported(f"{full_name(ufunc)}{what} of complex values{given}")
     if ufunc in PRODUCTS:
-        return PRODUCTS[ufunc](*args)
+        return PRODUCTS[ufunc](*args, **options)
     exponent = _whole_exponent(args[1]) if ufunc is np.power else None
     meaning = _UNARY.get(ufunc) or _BINARY.get(ufunc)
     if meaning is None:

@@ -118,6 +118,8 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_V
     if rcond is not None and rtol is not NO_VALUE:
         raise ValueError("`rtol` and `rcond` can't be both set.")
     matrix = floating(a)
+    if 0 in matrix.shape:
+        return np.zeros_like(np.swapaxes(matrix, -1, -2))
     if rcond is None:
         wide = max(matrix.shape[-2:]) if rtol is None else 0
         rcond = 1e-15 if rtol is NO_VALUE else rtol

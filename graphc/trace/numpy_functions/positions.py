@@ -11,6 +11,7 @@ from graphc.ir.dims import product
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import constant, one_axis, strong
 from graphc.trace.numpy_functions.checked import checked
+from graphc.trace.numpy_functions.creation import dims_of
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.numpy_functions.refusals import data_dependent
 from graphc.trace.tracer import Tracer
@@ -77,7 +78,7 @@ def _brought_inside(index: Any, n: Any, mode: str) -> Any:
 def _sizes(shape: Any, order: str) -> tuple[Any, ...]:
     if order not in ("C", "F"):
         raise ValueError("only 'C' or 'F' order is permitted")
-    return tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    return dims_of(shape)
 
 
 def _in_order(values: Any, order: str) -> Any:

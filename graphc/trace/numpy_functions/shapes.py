@@ -15,6 +15,7 @@ from graphc.trace.aliasing import copy, reshape_is_view, view
 from graphc.trace.context import user_line_with_text
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import all_axes, one_axis, strong
+from graphc.trace.tracer import Tracer
 from graphc.trace.ufuncs import broadcast_shapes, unsupported
 
 
@@ -145,7 +146,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 def _distinct(axes: Any, ndim: int, name: str) -> list[int]:
-    listed = list(axes) if isinstance(axes, Iterable) else [axes]
+    listed = [axes] if isinstance(axes, Tracer) or not isinstance(axes, Iterable) else list(axes)
     places = [one_axis(axis, ndim) for axis in listed]
     if len(set(places)) != len(places):
         raise ValueError(f"repeated axis in `{name}` argument")

@@ -20,7 +20,7 @@ from graphc.trace.numpy_functions.arguments import (
 from graphc.trace.numpy_functions.reductions import reshaped, sum_
 from graphc.trace.numpy_functions.selection import where as select
 from graphc.trace.tracer import Tracer, as_tracer
-from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast
+from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, unsupported
 
 
 def number_of(x: Any, axis: Any, keepdims: Any, mask: Any) -> Any:
@@ -62,6 +62,8 @@ def variance(
     if x.dtype.kind in "iub" and dtype is None:
         x = cast(x, np.float64)
     if dtype is not None:
+        if np.dtype(dtype).kind in "iub":
+            raise unsupported(f"a variance computed in {np.dtype(dtype)}")
         x = cast(x, dtype)
     centre = _mean(x, axis, None, True, mask) if given is NO_VALUE else given
     squares = np.square(x - centre)
