@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc
 from tests.helpers import check
 
 RNG = np.random.default_rng(7)
@@ -378,3 +379,12 @@ def test_one_trace_serves_all_sizes(name: str) -> None:
     function, type_ = SYMBOLIC[name]
     for n in (3, 4, 7):
         check(function, RNG.normal(size=(n, 3)), types=[type_])
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-300, 1e-154, 1e-12, 1e-8, 1e-5, 1e-3])
+def test_the_derivatives_of_sinc_are_right_near_zero(x: float) -> None:
+    y = np.pi * x
+    first = graphc.grad(np.sinc)
+    assert np.isclose(first(x), np.pi * (-y / 3 + y**3 / 30), rtol=1e-12, atol=1e-320)
+    assert np.isclose(graphc.grad(first)(x), np.pi**2 * (-1 / 3 + y**2 / 10 - y**4 / 168), rtol=1e-12)
+    assert np.isclose(first(np.float32(x)), first(x), rtol=1e-6, atol=1e-40)

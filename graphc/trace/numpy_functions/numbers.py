@@ -137,11 +137,15 @@ def shares_memory(a: Any, b: Any, /, max_work: Any = None) -> bool:
 def sinc(x: Any) -> Any:
     """sin(πx) / (πx), 1 at 0."""
     value = strong(x)
-    value = cast(value, np.float64) if value.dtype.kind in "iub" else value
-    zero = value == 0
-    angle_ = np.pi * np.where(zero, 1.0, value)
-    small = 1 - (np.pi * value) ** 2 / 6
-    return np.where(zero, small, np.sin(angle_) / angle_)
+    angle_: Any = np.pi * (cast(value, np.float64) if value.dtype.kind in "iub" else value)
+    near = np.abs(angle_) < 0.5
+    # The derivatives of the quotient would cancel near 0: there it is Taylor's series, exact to rounding.
+    squared = np.square(np.where(near, angle_, 0.0))
+    series: Any = 1.0
+    for n in range(8, 0, -1):
+        series = 1 - squared / (2 * n * (2 * n + 1)) * series
+    far = np.where(near, 1.0, angle_)
+    return np.where(near, series, np.sin(far) / far)
 
 
 @implements(np.unwrap)
