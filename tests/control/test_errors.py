@@ -82,6 +82,29 @@ def test_a_switch_without_branches():
 def test_loop_bounds_that_are_no_integers():
     text = raised(graphc.ArgumentError, lambda n: graphc.fori_loop(0, n, lambda i, c: c + i, 0.0), 2.5)
     assert "upper of a fori_loop is f64" in text
+    for bounds, shown in {
+        (0, 3.0): "upper of a fori_loop is 3.0",
+        (None, 3): "lower of a fori_loop is None",
+        (0, True): "upper of a fori_loop is True",
+        (0, (2,)): "upper of a fori_loop is (2,)",
+    }.items():
+        for call in (lambda f, x: f(x), lambda f, x: graphc.compile(f)(x)):
+            with pytest.raises(graphc.ArgumentError, match=re.escape(shown)):
+                call(lambda x, b=bounds: graphc.fori_loop(*b, lambda i, c: c + i, x), 1.0)
+    for f in (lambda x: graphc.scan(lambda c, _: (c, c), x, length=2.0), graphc.compile(scan_of_half_steps)):
+        with pytest.raises(graphc.ArgumentError, match="the length of a scan is 2"):
+            f(1.0)
+
+
+def scan_of_half_steps(x):
+    return graphc.scan(lambda c, _: (c, c), x, length=2.5)
+
+
+def test_a_condition_that_is_a_tuple_is_refused_without_a_compiler_too():
+    with pytest.raises(
+        graphc.ArgumentError, match="the condition of a while_loop returned an array of shape"
+    ):
+        graphc.while_loop(lambda c: (c < 1, c < 2), lambda c: c + 1, 0.0)
 
 
 def test_python_branches_inside_a_body_name_the_line():

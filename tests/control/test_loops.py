@@ -189,3 +189,7 @@ def test_the_counter_of_a_loop_takes_no_memory():
     assert graphc.compile(f).lower(2.0).cost().peak_memory < 10_000
     kernels = str(graphc.compile(graphc.grad(f)).lower(2.0).kernels)
     assert "i64[1000000]" not in kernels
+
+
+def test_the_counter_does_not_wrap_in_the_type_of_a_narrow_bound():
+    agrees(lambda x: graphc.fori_loop(np.int8(60), np.uint8(100), lambda i, c: c + i * 2 * x, x), 1.5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.api.compile import Compiled, Settings
-from graphc.api.control_flow.recording import is_value, refuse
+from graphc.api.control_flow.recording import is_value, known_number, refuse
 from graphc.errors import ShapeError
 from graphc.runtime.registry import default_backend
 from graphc.trace import tree
@@ -30,7 +30,7 @@ def run_scan(
     if not values and length is None:
         raise ShapeError("scan without xs and without length: pass length=, or arrays to walk along")
     lengths = {np.shape(leaf)[0] for leaf in values}
-    lengths |= {int(length)} if length is not None else set()
+    lengths |= {known_number(length, "the length of a scan")} if length is not None else set()
     if len(lengths) != 1 or min(lengths) < 0:
         raise ShapeError(
             f"scan over sequences of lengths {sorted(lengths)}: pass arrays of one length, or length="

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.api.control_flow.carries import checked_number, settle
 from graphc.api.control_flow.eager import copied, run_scan
-from graphc.api.control_flow.recording import Leaves, leaves_of, record_region, refuse
+from graphc.api.control_flow.recording import Leaves, known_number, leaves_of, record_region, refuse
 from graphc.control.capture import Captures
 from graphc.control.scan import Scan
 from graphc.control.while_loop import While
@@ -79,21 +79,22 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
 
     Raises ShapeError or DTypeError for a carry that changes its type.
     """
-    if current() is None:
-        carry = copied(init)
-        for i in range(int(lower), int(upper)):
-            carry = copied(body(i, carry))
-        return carry
     if isinstance(lower, Tracer) or isinstance(upper, Tracer):
         return _between(checked_number(lower, "lower"), checked_number(upper, "upper"), body, init)
-    steps = upper - lower
-    if isinstance(steps, int | np.integer):
-        steps = max(int(steps), 0)
+    first, last = known_number(lower, "lower of a fori_loop"), known_number(upper, "upper of a fori_loop")
+    if isinstance(first, int) and isinstance(last, int) and current() is None:
+        carry = copied(init)
+        for i in range(first, last):
+            carry = copied(body(i, carry))
+        return carry
+    steps = last - first
+    if isinstance(steps, int):
+        steps = max(steps, 0)
     counter = record(Iota(INT64, (steps,), 0))
     start = leaves_of(init, "init")
     elements = leaves_of(counter, "i")
     carry = settle(
-        lambda value, i: (body(i + lower, value), None),
+        lambda value, i: (body(i + first, value), None),
         start,
         elements,
         [Abstract(ArrayType(INT64), int)],
@@ -116,7 +117,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     """
     if current() is None:
         carry = copied(init)
-        while cond(carry):
+        while _truth(cond(carry)):
             carry = copied(body(carry))
         return carry
     start = leaves_of(init, "init")
@@ -153,12 +154,12 @@ def _truth(value: Any) -> Any:
 
 def _length(elements: Leaves, length: Any) -> Dim:
     """How many steps a scan has, or an error that names the sequences of other lengths."""
-    found: Dim | None = int(length) if isinstance(length, np.integer) else length
-    first = "length" if length is not None else ""
     if isinstance(length, Tracer):
         raise refuse(
             "scan of a traced length", "The length is a Python integer; use fori_loop or while_loop."
         )
+    found = None if length is None else known_number(length, "the length of a scan")
+    first = "length" if length is not None else ""
     for value, name in zip(elements.values, elements.names, strict=True):
         if not value.shape:
             raise _mismatch(f"scan walks along axis 0 of xs, but {name} is {value.node.type}")

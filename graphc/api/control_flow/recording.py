@@ -11,6 +11,7 @@ import numpy as np
 from graphc.api.record import Arguments, Recorded, record_tree
 from graphc.dataclass import dataclass
 from graphc.errors import ArgumentError, located
+from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ir.graph import Graph
 from graphc.trace import tree
 from graphc.trace.complex_numbers.parts import lifted
@@ -96,6 +97,15 @@ def results_of(recorded: Recorded, values: Sequence[Any]) -> Any:
     """The tree that a recorded function returns, with these values in it."""
     weak = [a.weak for a in recorded.traced.results]
     return recorded.assemble([Tracer(v.owner, v.node, w) for v, w in zip(values, weak, strict=True)])
+
+
+def known_number(value: Any, what: str) -> Dim:
+    """A number of steps that is not traced: an int (sums with it do not wrap), or a symbolic size."""
+    if isinstance(value, SymbolicDim):
+        return value
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu":
+        raise refuse(f"{what} is {value!r}", "It is an integer.")
+    return int(value)
 
 
 def refuse(what: str, remedy: str) -> ArgumentError:
