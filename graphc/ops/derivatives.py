@@ -273,7 +273,7 @@ def negative(r: Any, x: Any) -> tuple[Any, ...]:  # r = -x
 
 
 def power(r: Any, x: Any, y: Any) -> tuple[Any, ...]:  # r = x**y
-    return (apply(ALL_OPS["mul_or_zero"](), y, x ** (y - 1)), apply(ALL_OPS["mul_or_zero"](), r, np.log(x)))
+    return (apply(ALL_OPS["mul_or_zero"](), y, x ** (y - 1)), select(r != 0, r * np.log(x), 0.0))
 
 
 def psi(r: Any, x: Any) -> tuple[Any, ...]:  # r = polygamma(0, x)

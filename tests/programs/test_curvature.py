@@ -1,6 +1,7 @@
 """Hessians against closed forms."""
 
 import numpy as np
+import pytest
 import scipy.optimize
 
 import graphc
@@ -36,3 +37,23 @@ def test_the_hessian_of_logistic_regression():
     np.testing.assert_allclose(graphc.hessian(logistic_loss)(w, x, y), expected, rtol=1e-12, atol=1e-15)
     residual = (p - (y + 1) / 2) / 200
     np.testing.assert_allclose(graphc.grad(logistic_loss)(w, x, y), x.T @ residual, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.0, 2.0])
+def test_a_power_law_is_fitted_to_a_point_at_zero(exponent: float) -> None:
+    x = np.array([0.0, 0.5, 1.0, 2.0])
+    y = np.array([0.1, 0.4, 1.2, 3.0])
+
+    def loss(p: np.ndarray) -> np.float64:
+        return np.sum((p[0] * x ** p[1] - y) ** 2)
+
+    p = np.array([1.3, exponent])
+    log_x = np.log(np.where(x == 0, 1.0, x))
+    power = x**exponent
+    rows = np.stack([power, 1.3 * power * log_x])
+    residual = 1.3 * power - y
+    cross = np.sum(residual * power * log_x)
+    curved = np.array([[0.0, cross], [cross, np.sum(residual * 1.3 * power * log_x**2)]])
+    np.testing.assert_allclose(graphc.hessian(loss)(p), 2 * (rows @ rows.T + curved), rtol=1e-12)
+    v = np.array([0.3, -0.8])
+    np.testing.assert_allclose(graphc.hvp(loss, p, v), 2 * (rows @ rows.T + curved) @ v, rtol=1e-12)

@@ -13,15 +13,15 @@ from graphc.ops.elementwise.constants import known_whole
 class Power(AbstractElementwise):
     """xʸ. Integers to negative integer powers are an error, as in NumPy.
 
-    Gradients y xʸ⁻¹ and xʸ ln x; the first is 0 where y = 0 and the second where x = 0 and y > 0,
-    their limits. For x < 0 the second is NaN: xʸ is real at isolated y only.
+    Gradients y xʸ⁻¹ and xʸ ln x; the first is 0 where y = 0 and the second, with its derivatives, where
+    xʸ = 0. For other x < 0 the second is NaN: xʸ is real at isolated y only.
     """
 
     name = "power"
     arity = 2
     numpy = np.power
     expression = "x**y"
-    gradients = ("mul_or_zero(y, x**(y - 1))", "mul_or_zero(r, log(x))")
+    gradients = ("mul_or_zero(y, x**(y - 1))", "select(r != 0, r*log(x), 0.0)")
     numba = "np.power({0}, {1})"
     domain = ((0.2, 3.0), (-2.0, 3.0))
     finite = False
