@@ -33,7 +33,8 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x for x > 0, α(eˣ - 1) elsewhere (Clevert et al. 2016)."""
-    return np.where(x <= 0, alpha * np.expm1(np.minimum(x, _zero(x))), x)
+    # Not minimum(x, 0), whose gradient at 0 is shared: it is α there, so that α = 1 makes no kink.
+    return np.where(x <= 0, alpha * np.expm1(np.where(x <= 0, x, _zero(x))), x)
 
 
 def sigmoid(x: Any) -> Any:
@@ -91,36 +92,49 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
     Raises ArgumentError for shapes that differ: broadcasting a loss is almost always a mistake.
     """
-    if tuple(np.shape(prediction)) != tuple(np.shape(target)):
-        raise ArgumentError(
-            f"mse_loss: prediction has shape {tuple(np.shape(prediction))}, "
-            f"target {tuple(np.shape(target))}; reshape one of them"
-        )
+    _check_shapes("mse_loss", "prediction", prediction, target, np.shape(prediction))
     return _reduced((prediction - target) ** 2, reduction)
 
 
 def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     """-log softmax(logits)[target], averaged over the batch.
 
-    logits: (N, C) or (C,); target: (N,) or () class numbers, or class probabilities of logits' shape.
-    Smoothing ε mixes the target with the uniform distribution (Szegedy et al. 2016). A class number
-    outside [0, C) raises IndexError.
+    logits: (C,), (N, C) or (N, C, d₁, …); target: class numbers of that shape without C, or class
+    probabilities of logits' shape. Smoothing ε mixes the target with the uniform distribution (Szegedy et al.
+    2016). A class number outside [0, C) raises IndexError, a target of another shape ArgumentError.
     """
-    log_p = log_softmax(logits)
-    classes = logits.shape[-1]
+    shape = tuple(np.shape(logits))
+    axis = min(1, len(shape) - 1)
+    log_p = log_softmax(logits, axis)
     if np.result_type(target).kind == "f":
-        picked = np.sum(log_p * target, axis=-1)
+        _check_shapes("cross_entropy", "logits", logits, target, shape)
+        picked = np.sum(log_p * target, axis=axis)
     else:
-        picked = np.take_along_axis(log_p, np.expand_dims(target, -1), axis=-1)[..., 0]
+        _check_shapes("cross_entropy", "logits", logits, target, shape[:axis] + shape[axis + 1 :])
+        found = np.take_along_axis(log_p, np.expand_dims(target, axis), axis=axis)
+        picked = found[(slice(None),) * axis + (0,)]
     if label_smoothing:
-        uniform = np.sum(log_p, axis=-1) / classes
+        uniform = np.sum(log_p, axis=axis) / shape[axis]
         picked = (1.0 - label_smoothing) * picked + label_smoothing * uniform
     return _reduced(-picked, reduction)
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
-    """-t log σ(x) - (1 - t) log(1 - σ(x)) in the form softplus(x) - t x, which does not overflow."""
+    """-t log σ(x) - (1 - t) log(1 - σ(x)) in the form softplus(x) - t x, which does not overflow.
+
+    Raises ArgumentError for shapes that differ.
+    """
+    _check_shapes("binary_cross_entropy_with_logits", "logits", logits, target, np.shape(logits))
     return _reduced(softplus(logits) - target * logits, reduction)
+
+
+def _check_shapes(loss: str, name: str, given: Any, target: Any, expected: Any) -> None:
+    """Raises ArgumentError for a target of another shape, which would broadcast."""
+    if tuple(np.shape(target)) != tuple(expected):
+        raise ArgumentError(
+            f"{loss}: {name} has shape {tuple(np.shape(given))}, target {tuple(np.shape(target))}; "
+            f"{'reshape one of them' if len(expected) == np.ndim(given) else f'it needs {tuple(expected)}'}"
+        )
 
 
 def _zero(x: Any) -> Any:
