@@ -34,10 +34,10 @@ log-uniform over the function's interesting ranges, and numbers of random bits.
 * The columns `no FMA` hold for processors without a fused multiply-add: there products that must be exact are
   made from halves of their factors, the others are rounded.
 * SciPy overflows or gives NaN in some corners where the true value is finite or infinite (`i0(∞)`,
-  `kl_div` of extreme ratios, `gammaln` of subnormals, `sinc` of the largest numbers, `zeta` of a large first
-  argument, `gammainc` of subnormals and of the largest numbers): there the true value.
-* `gammainc`, `gammaincc` and `gamma_density` were measured for arguments up to 1100. Far in the tails of larger
-  ones, where they are below 1e-50, errors reach 15 ulp.
+  `kl_div` of extreme ratios, `gammaln` of subnormals, `sinc` of the largest numbers, `zeta` of a large
+  first argument, `gammainc` of subnormals and of the largest numbers): there the true value.
+* `gammainc`, `gammaincc` and `gamma_density` were measured for arguments up to 1100. Far in the tails of
+  larger ones, where they are below 1e-50, errors reach 15 ulp.
 
 ## One program on several machines
 
