@@ -34,7 +34,7 @@ class Maker:
     rules: Rules
     builder: Builder
     source: str | None = None
-    shared: set[Node] = field(default_factory=set)  # nodes known to have several users
+    shared: set[Node] = field(default_factory=set)  # nodes known to be needed whole, by several users
     depth: int = 0
 
     def make(self, op: AbstractOp, *args: Node) -> Node:
@@ -57,6 +57,19 @@ class Maker:
         finally:
             self.depth -= 1
         return None
+
+    def share(self, node: Node) -> None:
+        """Notes that `node` has several users: all of it is needed, and of what it is put together from.
+
+        A rule that computes a part of a piece anew would otherwise do so again in every later piece,
+        each time from several parts of the piece before.
+        """
+        if node in self.shared:
+            return
+        self.shared.add(node)
+        if node.op.name == "concatenate":
+            for piece in node.args:
+                self.share(piece)
 
     # ---- common nodes
 
@@ -88,7 +101,7 @@ def apply_rules(graph: Graph, rules: Rules) -> Graph:
     for node in order:
         new = done[node] = _rebuilt(maker, node, done, rules)
         if users.get(node, 0) > 1:
-            maker.shared.add(new)
+            maker.share(new)
     outputs = tuple(done[n] for n in graph.outputs)
     if all(a is b for a, b in zip(outputs, graph.outputs, strict=True)):
         return graph

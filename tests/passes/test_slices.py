@@ -2,6 +2,7 @@
 
 import pytest
 
+import graphc
 from tests.passes.golden import check_golden
 
 CASES = {
@@ -158,3 +159,19 @@ graph(x: f64[2], y: f64[3]):
 @pytest.mark.parametrize("sentence", CASES)
 def test_slices_move_to_the_inputs(sentence):
     check_golden(*CASES[sentence])
+
+
+def test_a_border_copied_in_every_step_is_not_computed_anew_from_all_steps_before():
+    def relaxed(p, steps):
+        for _ in range(steps):
+            old, p = p, p.copy()
+            p[1:-1, 1:-1] = (old[1:-1, 2:] + old[1:-1, :-2] + old[2:, 1:-1] + old[:-2, 1:-1]) / 4
+            p[:, -1] = p[:, -2]
+            p[0, :] = p[1, :]
+        return p
+
+    sizes = [
+        len(list(graphc.compile(lambda p: relaxed(p, steps)).lower("f64[6, 6]").graph))  # noqa: B023
+        for steps in (2, 3, 4)
+    ]
+    assert sizes[2] - sizes[1] == sizes[1] - sizes[0]
