@@ -17,6 +17,17 @@ def located(message: str, source: str | None, remedy: str | None = None) -> str:
     return "\n".join(lines)
 
 
+def has_line(error: GraphcError) -> bool:
+    """Whether the error names a line of the user's."""
+    return "\n  at " in str(error)
+
+
+def with_line(error: GraphcError, source: str) -> str:
+    """The text of an error that names no line, with this one."""
+    message, *rest = str(error).split("\n")
+    return "\n".join([message, f"  at {source}", *rest])
+
+
 class TraceError(GraphcError, TypeError):
     """The function asked a traced value for something only numbers have (a branch, an int, a buffer)."""
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphc.dataclass import dataclass
-from graphc.errors import ParseError, ShapeError
+from graphc.errors import ParseError, ShapeError, located
 
 Atom: TypeAlias = "str | Quotient"
 Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
@@ -128,24 +128,42 @@ class SymbolicDim:
         return evaluate(self, sizes)
 
     def __float__(self) -> float:
-        raise ShapeError(
-            f"the size {self} is symbolic and has no number while tracing; "
-            "compute with it directly, or with np.sqrt instead of math.sqrt"
-        )
+        raise _unknown(self, "Compute with it directly, or with np.sqrt instead of math.sqrt.")
 
     def __index__(self) -> int:
-        raise ShapeError(
-            f"the size {self} is symbolic and has no number while tracing; "
-            "write the function with shapes only, or trace it with fixed sizes"
+        raise _unknown(
+            self,
+            "Make arrays with graphc.zeros(shape) and np.arange(n, like=x), loop with graphc.scan or "
+            "graphc.fori_loop, or trace with fixed sizes.",
         )
 
     __int__ = __index__
 
     def __bool__(self) -> bool:
-        return True
+        return self != 0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same expression: True for all sizes, False where nothing says so."""
+        if isinstance(other, SymbolicDim) and self.terms == other.terms:
+            return True
+        for ask in equality_askers:
+            ask(self, other)
+        return False
+
+    def __hash__(self) -> int:
+        return hash(self.terms)
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
     def _undecided(self, other: object) -> bool:
-        raise ShapeError(f"cannot order the symbolic size {self} and {other} while tracing")
+        raise ShapeError(
+            located(
+                f"cannot order the symbolic size {self} and {other} while tracing",
+                None,
+                "Trace with fixed sizes, or make the choice outside the function.",
+            )
+        )
 
     __lt__ = __le__ = __gt__ = __ge__ = _undecided
 
@@ -166,6 +184,14 @@ Dim: TypeAlias = int | SymbolicDim
 
 # How the tracer turns a size into a number of the program; it sets this when it is imported.
 number_maker: list[Callable[[SymbolicDim], Any]] = []
+
+# Told of each comparison that finds no equality; the tracer refuses those of the user's function whose
+# answer would depend on the sizes.
+equality_askers: list[Callable[[SymbolicDim, object], None]] = []
+
+
+def _unknown(dim: SymbolicDim, remedy: str) -> ShapeError:
+    return ShapeError(located(f"the size {dim} is symbolic and has no number while tracing", None, remedy))
 
 
 def _dim_of(value: Any) -> Dim | None:
@@ -192,6 +218,16 @@ def _as_number(dim: SymbolicDim, other: Any, function: Callable[[Any, Any], Any]
 def symbol(name: str) -> SymbolicDim:
     """The size called `name`."""
     return SymbolicDim(((((name, 1),), 1),))
+
+
+def differs(dim: SymbolicDim, other: Dim) -> bool:
+    """Whether the two are different numbers for all sizes: whether their difference has no zero."""
+    difference = dim - other
+    if isinstance(difference, int):
+        return difference != 0
+    terms = dict(difference.terms)
+    signs = {coefficient > 0 for coefficient in terms.values()}
+    return () in terms and len(signs) == 1
 
 
 def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:

@@ -16,18 +16,26 @@ class Barrier(AbstractOp):
 
     What is computed from a barrier is never taken for what was computed from the operand itself: `checkpoint`
     recomputes behind barriers that wait for a cotangent. It costs nothing: it is a view.
+
+    `needs` are conditions on symbolic sizes that no other op makes: each is at least zero, or the graph
+    means nothing.
     """
+
+    needs: tuple[Dim, ...] = ()
 
     name: ClassVar[str] = "barrier"
 
     def infer(self, *args: ArrayType) -> ArrayType:
         return args[0]
 
+    def conditions(self, *args: ArrayType) -> list[Dim]:
+        return list(self.needs)
+
     def evaluate(self, *args: Any) -> Any:
         return args[0]
 
     def vjp(self, g: Any, y: Any, *args: Any) -> tuple[Any, ...]:
-        return (g, *(None for _ in args[1:]))
+        return (apply(self, g) if self.needs else g, *(None for _ in args[1:]))
 
     def jvp(self, tangents: tuple[Any, ...], y: Any, *args: Any) -> Any:
         return None if tangents[0] is None else apply(self, tangents[0], *args[1:])

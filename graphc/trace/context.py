@@ -162,10 +162,12 @@ def numpy_function() -> str | None:
 def in_a_call() -> bool:
     """Whether the user's line is calling a function or comparing now, rather than branching itself."""
     frame = user_frame()
-    if frame is None or frame.f_lasti < 0:
-        return False
-    instruction = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
-    return instruction.startswith(("CALL", "COMPARE", "PRECALL"))
+    return frame is not None and instruction(frame).startswith(("CALL", "COMPARE", "PRECALL"))
+
+
+def instruction(frame: FrameType) -> str:
+    """The name of the bytecode instruction that `frame` is executing."""
+    return opcode.opname[frame.f_code.co_code[frame.f_lasti]] if frame.f_lasti >= 0 else ""
 
 
 def scipy_function() -> str | None:

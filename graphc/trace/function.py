@@ -9,13 +9,15 @@ from types import TracebackType
 from typing import Any
 
 from graphc.dataclass import dataclass
-from graphc.errors import GraphcError, TraceError, UnsupportedError, located
+from graphc.errors import GraphcError, ShapeError, TraceError, UnsupportedError, has_line, located, with_line
+from graphc.ir.dims import equality_askers
 from graphc.ir.graph import Graph, Node
 from graphc.ir.rewrite import inline
 from graphc.ir.types import ArrayType
 from graphc.trace.aliasing import ARGUMENT
 from graphc.trace.context import LIBRARIES, current, object_array, tracing
 from graphc.trace.scipy_switch import open_scipy
+from graphc.trace.sizes import refuse_unknown_equality
 from graphc.trace.tracer import Tracer, Weak, lift
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
@@ -77,6 +79,12 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
     """What `function` returns, with the errors that NumPy raises instead of ours put right."""
     try:
         return function(*arguments)
+    except ShapeError as error:
+        # Sizes know nothing of the program that asks them.
+        line = _line_of(error.__traceback__)
+        if line is None or has_line(error):
+            raise
+        raise ShapeError(with_line(error, line)) from None
     except ValueError as error:
         # NumPy hides an error of `__float__` behind "setting an array element with a sequence".
         if isinstance(error.__cause__, GraphcError):
@@ -140,3 +148,6 @@ def _weak(value: Any) -> Weak:
     if isinstance(value, Tracer):
         return value.weak
     return type(value) if type(value) in (bool, int, float) else None
+
+
+equality_askers[:] = [refuse_unknown_equality]  # the user's comparisons of sizes, see there

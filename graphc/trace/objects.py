@@ -49,13 +49,14 @@ def to_objects(x: Tracer, dtype: Any) -> np.ndarray:
         )
     if dtype is not None and np.dtype(dtype) != object:
         function = numpy_function()
-        if function is not None:
+        if function is not None and (isinstance(x.alias, Element) or not x.shape):
             to = np.dtype(dtype)
             what = f"numpy.{function} converts the elements of np.array([...]) of traced values to {to}"
             raise object_array(what, user_line_with_text())
+        by = f"numpy.{function}: " if function is not None else ""
         raise TraceError(
             located(
-                f"conversion of the traced value {x.node.type} to a concrete array of {np.dtype(dtype)}",
+                f"{by}conversion of the traced value {x.node.type} to a concrete array of {np.dtype(dtype)}",
                 user_line_with_text(),
                 _LOOK_UP if x.dtype.kind in "iu" else _BUILD,
             )

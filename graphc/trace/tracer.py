@@ -139,6 +139,11 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError("iteration over a traced scalar")
+        if isinstance(self.shape[0], SymbolicDim):
+            self._refuse(
+                f"iteration over an axis of symbolic size {self.shape[0]}",
+                "Work on the whole array, use graphc.scan, or trace with fixed sizes.",
+            )
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> Any:
@@ -162,7 +167,7 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
         if from_sizes(self.node):
             self._refuse(
                 "a Python branch on a number computed from a symbolic size",
-                "Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for "
+                "Use np.arange(n, like=x) and graphc.zeros(shape) for arrays of that size, np.where for "
                 "a choice, or trace with fixed sizes.",
             )
         function = numpy_function()
@@ -180,8 +185,8 @@ class Tracer(Operators, ArrayMethods, AbstractTraced):
     def __float__(self) -> float:
         self._refuse(
             f"float() of the traced value {self.node.type}",
-            "Keep it an array: use np.stack or np.array([...]) without dtype to build arrays, "
-            "np.zeros_like(x) or graphc.zeros instead of filling a concrete array.",
+            "Keep it an array: use x.astype(dtype) to convert numbers, np.stack or np.array([...]) without "
+            "dtype to build arrays, np.zeros_like(x) or graphc.zeros instead of filling a concrete array.",
         )
 
     def __int__(self) -> int:

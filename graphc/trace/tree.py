@@ -13,13 +13,15 @@ from typing import Any, TypeAlias
 
 import optree
 
+from graphc.ir.dims import SymbolicDim
+
 Structure: TypeAlias = optree.PyTreeSpec  # hashable: equal for trees of the same shape
 
 _NAMESPACE = "graphc"
 _COMPLEX = "CustomTreeNode(ComplexTracer[None], [*, *])"
 _lock = threading.Lock()
 _registered: set[type] = set()
-_leaf_types: set[type] = set()  # classes that were met as leaves and are not dataclasses
+_leaf_types: set[type] = {SymbolicDim}  # met as leaves and no dataclasses of the user's; a size is a number
 
 # An instance -> (children, hashable rest, attribute names of the children), and back from (rest, children).
 Flatten: TypeAlias = Callable[[Any], tuple[Iterable[Any], Any, Sequence[str]]]

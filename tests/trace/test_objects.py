@@ -277,7 +277,7 @@ def test_a_range_of_symbolic_length_names_like() -> None:
     assert message(f, "f64[N]") == (
         "a Python branch on a number computed from a symbolic size: its value is not known while tracing\n"
         f"  at {line(f)}, return np.arange(x.shape[0]) * x\n"
-        "  Use np.arange(n, like=x) and np.zeros(shape, like=x) for arrays of that size, np.where for a "
+        "  Use np.arange(n, like=x) and graphc.zeros(shape) for arrays of that size, np.where for a "
         "choice, or trace with fixed sizes."
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.dims import Dim, SymbolicDim
+from graphc.ops.barrier import Barrier
 from graphc.ops.leaf import Const, Iota
 from graphc.trace.tracer import Tracer, as_tracer, record
 from graphc.trace.ufuncs import cast, unsupported
@@ -51,6 +52,14 @@ def finish(result: Any, out: Any) -> Any:
         raise ValueError(f"output array has shape {out.shape}, the result {result.shape}")
     out[...] = result
     return out
+
+
+def needing(x: Tracer, least_zero: Dim) -> Tracer:
+    """`x`, for sizes where this difference of sizes is at least zero; others are an error of the call."""
+    if isinstance(least_zero, int):
+        return x
+    result: Tracer = record(Barrier((least_zero,)), x)
+    return result
 
 
 def refuse(function: str, **given: tuple[Any, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.ops.cumulative import CumProd, CumSum
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import common, finish, one_axis, strong
+from graphc.trace.numpy_functions.arguments import common, finish, needing, one_axis, strong
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.tracer import record
 from graphc.trace.ufuncs import cast, unsupported
@@ -197,6 +197,8 @@ def _correlated(a: Any, v: Any, mode: str) -> Any:
         raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
     if not isinstance(m, int):
         raise unsupported("numpy.convolve of two vectors of symbolic length")
+    # Where the other one is longer, NumPy exchanges them: only all overlaps are the same both ways.
+    a = needing(a, n - (1 if mode == "full" else m))
     left = {"full": m - 1, "same": m // 2, "valid": 0}[mode]
     length = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
     right = length + m - 1 - n - left

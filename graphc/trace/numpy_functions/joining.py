@@ -163,7 +163,11 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
             part = n // sections
             if part * sections != n:
                 raise ShapeError(
-                    located(f"an axis of length {n} split into {sections} parts", user_line_with_text())
+                    located(
+                        f"an axis of length {n} split into {sections} parts",
+                        user_line_with_text(),
+                        f"Name its size as a multiple, such as {sections}*K, or trace with fixed sizes.",
+                    )
                 )
             edges = [part * i for i in range(sections + 1)]
         else:

@@ -70,7 +70,7 @@ def variance(
     number = number_of(x, axis, keepdims, mask) - ddof
     if isinstance(number, int | float):
         number = max(number, 0)
-    elif isinstance(number, Tracer):
+    elif isinstance(number, Tracer) or not (isinstance(ddof, int) and ddof == 0):
         number = np.maximum(number, 0)
     total = sum_(squares, axis, keepdims=keepdims, where=mask)
     return cast(total / number, total.dtype)

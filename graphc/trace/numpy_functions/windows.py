@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.trace.functions import implements
-from graphc.trace.numpy_functions.arguments import coordinates, one_axis, refuse, strong
+from graphc.trace.numpy_functions.arguments import coordinates, needing, one_axis, refuse, strong
 from graphc.trace.numpy_functions.reductions import reshaped
 from graphc.trace.ufuncs import cast
 
@@ -41,6 +41,7 @@ def _windows(x: Any, axis: int, length: int) -> Any:
     n = x.shape[axis]
     if isinstance(n, int) and length > n:
         raise ValueError("window shape cannot be larger than input array shape")
+    x = needing(x, n - length)
     shape = (n - length + 1, length)
     found = np.take(x, coordinates(shape, 0) + coordinates(shape, 1), axis=axis)
     return np.moveaxis(found, axis + 1, -1).copy()
