@@ -28,6 +28,7 @@ _NUMPY = os.path.dirname(np.__file__)
 _SCIPY = os.path.join(os.path.dirname(_NUMPY), "scipy")
 _NUMBA = os.path.join(os.path.dirname(_NUMPY), "numba")
 LIBRARIES = (_PACKAGE, _NUMPY, _SCIPY, _NUMBA, "<__array_function__")
+_IN_PLACE = range(13, 26)  # the arguments of BINARY_OP for += and other updates
 _local = threading.local()
 
 
@@ -168,6 +169,18 @@ def in_a_call() -> bool:
 def instruction(frame: FrameType) -> str:
     """The name of the bytecode instruction that `frame` is executing."""
     return opcode.opname[frame.f_code.co_code[frame.f_lasti]] if frame.f_lasti >= 0 else ""
+
+
+def next_instruction(frame: FrameType) -> str:
+    """The name of the instruction after an update in place (`+=`); nothing if `frame` does something else."""
+    code = frame.f_code.co_code
+    place = frame.f_lasti
+    if not instruction(frame).startswith("BINARY_OP") or code[place + 1] not in _IN_PLACE:
+        return ""
+    place += 2
+    while opcode.opname[code[place]] == "CACHE":
+        place += 2
+    return opcode.opname[code[place]]
 
 
 def scipy_function() -> str | None:

@@ -51,6 +51,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
             raise unsupported(f"{full_name(ufunc)}.{method}")
         return implementation(*args, **kwargs)
     mask, out = kwargs.get("where", True), kwargs.get("out")
+    if out is not None:
+        from graphc.trace.rebinding import rebound
+
+        args, out = rebound(args, out)
     rest = {name: value for name, value in kwargs.items() if name not in ("where", "out")}
     operands, out = (args, out) if out is not None else (args[: ufunc.nin], args[ufunc.nin :])
     result = _call(ufunc, operands, rest)
@@ -110,7 +114,7 @@ def write_out(ufunc: np.ufunc, out: Any, result: Any, mask: Any, casting: Any) -
     from graphc.trace.indexing import store
 
     if not isinstance(out, Tracer):
-        raise unsupported(f"{full_name(ufunc)} with out= a concrete array")
+        raise concrete_out(full_name(ufunc))
     if not np.can_cast(result.dtype, out.dtype, casting):
         raise dtype_error(
             f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {out.dtype!r} "
@@ -244,6 +248,17 @@ def broadcast_to(x: Any, shape: tuple[Dim, ...]) -> Any:
 
     x = as_tracer(x)
     return x if x.shape == shape else record(BroadcastTo(tuple(shape)), x)
+
+
+def concrete_out(function: str) -> UnsupportedError:
+    """The error for a concrete array that is to hold traced values."""
+    return UnsupportedError(
+        located(
+            f"{function} cannot store traced values in a concrete array",
+            user_line_with_text(),
+            "Write total = total + x for total += x, or start from np.zeros_like(x) or graphc.zeros(shape).",
+        )
+    )
 
 
 def unsupported(what: str) -> UnsupportedError:

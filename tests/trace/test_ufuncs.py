@@ -68,8 +68,8 @@ def test_a_mask_without_out_is_refused() -> None:
 
 def test_a_concrete_out_is_refused() -> None:
     assert refused(lambda x: np.exp(x, out=np.zeros(3)), "f64[3]") == (
-        "graphc cannot trace numpy.exp with out= a concrete array\n"
-        "  See the list of covered functions in docs/coverage.md, or write it with covered ones."
+        "numpy.exp cannot store traced values in a concrete array\n"
+        "  Write total = total + x for total += x, or start from np.zeros_like(x) or graphc.zeros(shape)."
     )
 
 

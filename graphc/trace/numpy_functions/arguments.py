@@ -11,7 +11,7 @@ from graphc.ir.dims import Dim, SymbolicDim
 from graphc.ops.barrier import Barrier
 from graphc.ops.leaf import Const, Iota
 from graphc.trace.tracer import Tracer, as_tracer, record
-from graphc.trace.ufuncs import cast, unsupported
+from graphc.trace.ufuncs import cast, concrete_out, unsupported
 
 NO_VALUE: Any = np._NoValue
 LARGEST_CONSTANT = 4096  # elements; larger arrays become inputs of the program
@@ -43,7 +43,7 @@ def finish(result: Any, out: Any) -> Any:
     if out is None:
         return result
     if not isinstance(out, Tracer):
-        raise unsupported("out= a concrete array")
+        raise concrete_out("out=")
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
         raise TypeError(
             f"Cannot cast output from {result.dtype!r} to {out.dtype!r} with casting rule 'same_kind'"
