@@ -13,6 +13,7 @@ from graphc.trace.aliasing import At, Reading, assign, check_writable, copy, vie
 from graphc.trace.complex_numbers.kinds import is_complex
 from graphc.trace.context import current, user_line_with_text
 from graphc.trace.index_parts import Plan, is_traced_mask, plan_index
+from graphc.trace.masks import masked_part, mixed
 from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer, lift, record
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, call_ufunc, cast
@@ -21,7 +22,10 @@ from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, call_ufunc, cast
 def get_item(x: Tracer, index: Any) -> Any:
     """x[index]: a view for basic indices, a copy for arrays of positions."""
     if is_traced_mask(index):
-        return Selected(copy(x), _mask_of(x, index))
+        part, test, axis = masked_part(x, index)
+        if axis:
+            raise mixed()
+        return Selected(copy(part), test)
     plan = plan_index(x, index)
     if plan.at_computed_place:
         return view(x, *_reading(plan))
@@ -53,7 +57,7 @@ def set_item(x: Tracer, index: Any, value: Any) -> None:
     """x[index] = value: x holds the new values, and so does every array sharing its memory."""
     check_writable(x)
     if is_traced_mask(index):
-        _set_where(x, index, value)
+        _set_where(*masked_part(x, index), value)
         return
     plan = plan_index(x, index)
     part = view(x, *plan.ops)
@@ -103,18 +107,17 @@ def _text(shape: tuple[Any, ...]) -> str:
     return f"({','.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _set_where(x: Tracer, index: Any, value: Any) -> None:
-    """x[mask] = value for a mask known at run time: a choice per element."""
-    test = _mask_of(x, index)
+def _set_where(x: Tracer, test: Any, axis: int, value: Any) -> None:
+    """x[…, mask] = value for a mask known at run time, of the axes from `axis` on: a choice per element."""
     if isinstance(value, Selected):
-        if value.mask.node is not test.node or value.values.shape != x.shape:
+        if axis or value.mask.node is not test.node or value.values.shape != x.shape:
             raise value.refusal()
         spread = np.reshape(test, test.shape + (1,) * (x.ndim - test.ndim))
         stored: Any = np.where(spread, cast(value.values, x.dtype), x)
         assign(x, stored.node)
         return
     new: Any = cast(value, x.dtype)
-    rest = x.shape[test.ndim :]
+    rest = x.shape[axis + test.ndim :]
     while new.ndim > len(rest) and new.shape[0] == 1:
         new = np.reshape(new, new.shape[1:])
     if new.ndim > len(rest):
@@ -126,29 +129,11 @@ def _set_where(x: Tracer, index: Any, value: Any) -> None:
                 "Assign a scalar, or use x[...] = np.where(mask, v, x) with v of x's shape.",
             )
         )
+    if axis and new.ndim:
+        raise mixed()
     spread = np.reshape(test, test.shape + (1,) * len(rest))
     chosen: Any = np.where(spread, _fitted(new, x.shape), x)
     assign(x, chosen.node)
-
-
-def _mask_of(x: Tracer, index: Any) -> Any:
-    """The mask that is the whole index, of the size of x's leading axes."""
-    test: Any = as_tracer(index[0] if isinstance(index, tuple) else index)
-    if (isinstance(index, tuple) and len(index) > 1) or test.ndim > x.ndim or test.ndim == 0:
-        raise TraceError(
-            located(
-                "a traced boolean mask combined with other indices",
-                user_line_with_text(),
-                "Index with the mask alone, or use np.where.",
-            )
-        )
-    for axis, (n, m) in enumerate(zip(x.shape, test.shape, strict=False)):
-        if n != m:
-            raise IndexError(
-                f"boolean index did not match indexed array along axis {axis}; size of axis is {n} "
-                f"but size of corresponding boolean axis is {m}"
-            )
-    return test
 
 
 def update(ufunc: np.ufunc, x: Tracer, other: Any) -> Any:

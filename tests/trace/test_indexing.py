@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -219,6 +222,94 @@ def test_what_a_traced_mask_selects_is_stored_under_the_same_mask() -> None:
         return y, z
 
     check(f, X, MASK)
+
+
+LEADING = {
+    "m[:, 0], 1": lambda m: (m[:, 0], 1),
+    "m[:, 0], 1:, -1": lambda m: (m[:, 0], slice(1, None), -1),
+    "m[:, 0], ..., 2": lambda m: (m[:, 0], ..., 2),
+    "m, ::2": lambda m: (m, slice(None, None, 2)),
+    "m, ...": lambda m: (m, ...),
+    "1, m[0]": lambda m: (1, m[0]),
+    "1, m[0], 2": lambda m: (1, m[0], 2),
+}
+INNER = {
+    ":, m[0]": lambda m: (slice(None), m[0]),
+    "..., m[0], 1": lambda m: (..., m[0], 1),
+    "1:, m[0], ::-1": lambda m: (slice(1, None), m[0], slice(None, None, -1)),
+}
+
+
+@pytest.mark.parametrize("index", [*LEADING.values(), *INNER.values()], ids=[*LEADING, *INNER])
+def test_a_traced_mask_stores_a_number_beside_integers_and_slices(index) -> None:
+    def f(x, m):
+        y = x.copy()
+        y[index(m)] = 7.0
+        return y
+
+    check(f, X, MASK)
+
+
+@pytest.mark.parametrize("index", LEADING.values(), ids=LEADING)
+def test_what_a_traced_mask_selects_of_a_part_is_updated_and_reduced(index) -> None:
+    def f(x, m):
+        y = x.copy()
+        y[index(m)] *= 2.0
+        y[index(m)] += np.sin(y[index(m)])
+        return y, y[index(m)].sum()
+
+    check(f, X, MASK)
+
+
+def test_a_traced_mask_stores_rows_beside_integers() -> None:
+    def f(x, m):
+        y = x.copy()
+        y[m[:, 0], :, 1] = np.arange(4.0)
+        return y
+
+    check(f, X, MASK)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, m: x[:, m[0]],
+        lambda x, m: x[m, [0, 1]],
+        lambda x, m: x[m[:, 0], None],
+        lambda x, m: x[m[:, 0], m[0]],
+    ],
+)
+def test_a_traced_mask_that_is_not_apart_from_the_rest_is_refused(use) -> None:
+    with pytest.raises(TraceError) as caught:
+        record(use, "f64[3, 4, 5]", "bool[3, 4]")
+    assert str(caught.value).startswith(
+        "a traced boolean mask combined with other indices\n  at test_indexing.py"
+    )
+    assert str(caught.value).endswith("\n  Index with the mask alone, or use np.where.")
+
+
+def test_a_traced_mask_of_another_size_is_numpys_error() -> None:
+    with pytest.raises(
+        IndexError, match="along axis 1; size of axis is 4 but size of corresponding boolean axis is 3"
+    ):
+        record(lambda x, m: x[1, m[:, 0]], "f64[3, 4, 5]", "bool[3, 4]")
+    with pytest.raises(
+        IndexError, match="too many indices for array: array is 3-dimensional, but 4 were indexed"
+    ):
+        record(lambda x, m: x[m, 0, 0], "f64[3, 4, 5]", "bool[3, 4]")
+
+
+def test_storing_under_a_mask_may_be_the_first_thing_a_process_does() -> None:
+    program = """
+import numpy as np, graphc
+def f(x, m):
+    y = x.copy()
+    y[m] = 0.0
+    return y
+print(graphc.compile(f, backend="interpret")(np.ones(3), np.array([True, False, True])))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[0. 1. 0.]", done.stderr
 
 
 def test_what_different_masks_select_does_not_combine() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ShapeError
-from graphc.ops.base import ALL_OPS
+from graphc.ops.elementwise.selection import Where
 from graphc.trace.functions import implements
 from graphc.trace.numpy_functions.arguments import NO_VALUE, common, finish, refuse, strong
 from graphc.trace.numpy_functions.checked import checked
@@ -27,7 +27,7 @@ def where(condition: Any, x: Any = NO_VALUE, y: Any = NO_VALUE, /) -> Any:
         test = test != 0
     a, b = common(x, y)
     shape = broadcast_shapes(test.shape, a.shape, b.shape)
-    return record(ALL_OPS["where"](), *(broadcast_to(v, shape) for v in (test, a, b)))
+    return record(Where(), *(broadcast_to(v, shape) for v in (test, a, b)))
 
 
 @implements(np.clip)
