@@ -97,7 +97,8 @@ def _run(function: Callable[..., Sequence[Any]], arguments: list[Tracer]) -> Seq
             located(
                 "a concrete array indexed by a traced value",
                 _line_of(error.__traceback__),
-                "Index a traced copy of it: np.asarray(array, like=index)[index].",
+                "Index a traced copy of it: np.asarray(array, like=index)[index]. To write to it, start from "
+                "np.zeros_like(x) or graphc.zeros(shape).",
             )
         ) from None
     except TypeError as error:

@@ -43,7 +43,9 @@ def apply_operator(ufunc: np.ufunc, *operands: Any) -> Any:
     if any(isinstance(operand, Selected) for operand in operands):
         return ufunc(*operands)
     if any(is_complex(operand) for operand in operands):
-        return call_ufunc(ufunc, "__call__", operands, {})
+        from graphc.trace.complex_numbers.ufuncs import call_complex_ufunc
+
+        return call_complex_ufunc(ufunc, "__call__", operands, {})
     if ufunc in (np.add, np.multiply):
         _refuse_narrow(operands)
     types = tuple(_weak_type(operand) for operand in operands)

@@ -160,7 +160,7 @@ COMPOSED[np.degrees], COMPOSED[np.radians] = np.rad2deg, np.deg2rad
 
 def _outer(ufunc: np.ufunc) -> Any:
     def outer(a: Any, b: Any, **options: Any) -> Any:
-        a, b = as_tracer(a), as_tracer(b)
+        a, b = (cast(x, x.dtype) for x in (as_tracer(a), as_tracer(b)))  # Python's numbers as arrays
         return ufunc(np.reshape(a, (*a.shape, *(1,) * b.ndim)), b, **options)
 
     return outer

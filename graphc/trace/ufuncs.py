@@ -42,9 +42,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict
     from graphc.trace.numpy_functions import find
 
     if any(is_complex(arg) for arg in args):
-        from graphc.trace.complex_numbers.ufuncs import call_complex_ufunc
+        from graphc.trace.complex_numbers.ufuncs import call_complex_ufunc, not_weak
 
-        return call_complex_ufunc(ufunc, method, args, kwargs)
+        return not_weak(call_complex_ufunc(ufunc, method, args, kwargs))
     if method != "__call__":
         implementation = find(METHODS, (ufunc, method))
         if implementation is None:

@@ -52,6 +52,7 @@ def test_counts_of_small_integers_are_numpys() -> None:
     check(lambda i, w: np.bincount(i, w, minlength=6), I, W)
     check(lambda i: np.bincount(i, minlength=6), I.astype(np.uint8))
     check(lambda i: np.bincount(i, minlength=2), np.zeros(0, np.int64))
+    check(lambda i, w: np.bincount(i, w, minlength=2), np.zeros(0, np.int64), np.zeros(0))
 
 
 def test_an_integer_beyond_the_counts_is_an_error_at_run_time() -> None:

@@ -291,7 +291,8 @@ def test_a_concrete_array_indexed_by_a_traced_value_names_take() -> None:
     assert message(f, "i64") == (
         "a concrete array indexed by a traced value\n"
         f"  at {line(f)}, return table[i]\n"
-        "  Index a traced copy of it: np.asarray(array, like=index)[index]."
+        "  Index a traced copy of it: np.asarray(array, like=index)[index]. To write to it, start from "
+        "np.zeros_like(x) or graphc.zeros(shape)."
     )
     check(lambda i: np.asarray(table, like=i)[i], np.array([3, 0]))
 

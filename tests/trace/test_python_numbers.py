@@ -103,3 +103,27 @@ def test_predicates_return_numpys_type(name: str, backend: Any) -> None:
     expected, actual = function(X), graphc.compile(function, backend=backend)(X)
     assert type(actual) is type(expected)
     np.testing.assert_array_equal(actual, expected)
+
+
+F = np.array([1.0, 2.0], np.float32)
+Z = F + 1j * F
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, z, s: x * np.exp(s),
+        lambda x, z, s: x * (s * 2),
+        lambda x, z, s: x * np.real(s),
+        lambda x, z, s: np.multiply.outer(x, s),
+        lambda x, z, s: z * np.exp(1j * s),
+        lambda x, z, s: z * np.multiply(1j, s),
+        lambda x, z, s: z * np.conj(1j * s),
+        lambda x, z, s: z * (1j * s + 2).conjugate(),
+        lambda x, z, s: z * (1j * s) ** 2,
+    ],
+)
+def test_numpys_functions_make_arrays_numbers_of_pythons_and_operators_do_not(function: Any) -> None:
+    result, expected = graphc.compile(function, backend="interpret")(F, Z, 0.3), function(F, Z, 0.3)
+    assert result.dtype == expected.dtype
+    np.testing.assert_allclose(result, expected, rtol=1e-6)

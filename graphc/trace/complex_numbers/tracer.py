@@ -17,7 +17,7 @@ from graphc.trace import tree
 from graphc.trace.complex_numbers.kinds import AbstractComplex, complex_dtype, real_dtype
 from graphc.trace.context import user_line_with_text
 from graphc.trace.methods import ArrayMethods
-from graphc.trace.operators import Operators
+from graphc.trace.operators import Operators, apply_operator
 from graphc.trace.selected import Selected
 from graphc.trace.tracer import Tracer, as_tracer
 from graphc.trace.ufuncs import broadcast_shapes, broadcast_to, cast, promotable
@@ -147,7 +147,7 @@ class ComplexTracer(Operators, ArrayMethods, AbstractComplex):
 
     def conj(self) -> Any:
         """re - i im."""
-        return np.conjugate(self)
+        return apply_operator(np.conjugate, self)
 
     conjugate = conj
 

@@ -79,6 +79,13 @@ def call_complex_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwar
     return _result(meaning(*_converted(ufunc, args, options)), args)
 
 
+def not_weak(value: Any) -> Any:
+    """`value` as NumPy's functions return it; operators leave Python's complex numbers what they are."""
+    if not isinstance(value, ComplexTracer) or not value.weak:
+        return value
+    return ComplexTracer(*(cast(part, part.dtype) for part in (value.real_, value.imag_)))
+
+
 def update_complex(ufunc: np.ufunc, x: Any, other: Any) -> Any:
     """x += other and its kind where one of them is complex."""
     result = call_complex_ufunc(ufunc, "__call__", (x, other), {})

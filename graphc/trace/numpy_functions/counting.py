@@ -40,6 +40,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
 
 def _added(index: Any, count: int, weights: Any) -> Any:
     """Σ of the weights (or ones) that fall on each of `count` places."""
+    if index.shape == (0,):  # NumPy returns before it looks at the weights
+        return broadcast_to(cast(0, np.int64), (count,))
     kind = np.dtype(np.int64) if weights is None else np.dtype(np.float64)
     added: Any = 1 if weights is None else cast(weights, kind)
     if weights is not None and added.shape != index.shape:

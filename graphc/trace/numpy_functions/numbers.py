@@ -38,7 +38,7 @@ def fix(x: Any, out: Any = None) -> Any:
 @implements(np.real)
 def real(val: Any) -> Any:
     """The real part."""
-    return strong(val)
+    return as_tracer(val) if getattr(val, "weak", None) in (int, float) else strong(val)
 
 
 @implements(np.imag)
