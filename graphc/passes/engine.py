@@ -64,12 +64,12 @@ class Maker:
         A rule that computes a part of a piece anew would otherwise do so again in every later piece,
         each time from several parts of the piece before.
         """
-        if node in self.shared:
-            return
-        self.shared.add(node)
-        if node.op.name == "concatenate":
-            for piece in node.args:
-                self.share(piece)
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if node not in self.shared:
+                self.shared.add(node)
+                waiting += node.args if node.op.name == "concatenate" else ()
 
     # ---- common nodes
 

@@ -2,7 +2,8 @@
 
 NumPy asks the traced operand for the result, with `out=total`; Python then binds the name to what it gets.
 Nobody can see that `total` was not written, as long as nothing else refers to it. That is so where the
-instruction is an update of a local variable and the array has no more references than this takes.
+instruction is an update of a local variable and the array has no more references than this takes. (A debugger
+that has looked at the variables of a frame refers to them too: then the update is refused.)
 """
 
 from __future__ import annotations
