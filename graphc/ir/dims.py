@@ -84,7 +84,10 @@ class SymbolicDim:
         if dim is None:
             return _as_number(self, other, operator.floordiv)
         exact = _exact_quotient(self, dim)
-        return exact if exact is not None else _atom(Quotient(self, dim))
+        if exact is not None:
+            return exact
+        whole, rest = _multiples(self, dim)
+        return whole + rest // dim if whole != 0 else _atom(Quotient(self, dim))
 
     def __rfloordiv__(self, other: Any) -> Any:
         dim = _dim_of(other)
@@ -96,7 +99,10 @@ class SymbolicDim:
         dim = _dim_of(other)
         if dim is None:
             return _as_number(self, other, operator.mod)
-        return 0 if _exact_quotient(self, dim) is not None else _atom(Quotient(self, dim, True))
+        if _exact_quotient(self, dim) is not None:
+            return 0
+        whole, rest = _multiples(self, dim)
+        return rest % dim if whole != 0 else _atom(Quotient(self, dim, True))
 
     def __rmod__(self, other: Any) -> Any:
         dim = _dim_of(other)
@@ -341,6 +347,15 @@ def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
 
 def _atom(atom: Atom) -> SymbolicDim:
     return SymbolicDim(((((atom, 1),), 1),))
+
+
+def _multiples(dim: SymbolicDim, divisor: Dim) -> tuple[Dim, Dim]:
+    """(q, r) with dim = q divisor + r; q has the terms whose coefficients a number `divisor` divides."""
+    if not isinstance(divisor, int) or divisor == 0:
+        return 0, dim
+    divided = {monomial: c // divisor for monomial, c in dim.terms if monomial and c % divisor == 0}
+    whole = _canonical(divided)
+    return whole, dim - divisor * whole
 
 
 def _multiply(left: Monomial, right: Monomial) -> Monomial:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphc.errors import DTypeError, ParseError, ShapeError
-from graphc.ir.dims import evaluate, parse_dim, product, substitute, symbol, symbols_of
+from graphc.ir.dims import SymbolicDim, evaluate, parse_dim, product, substitute, symbol, symbols_of
 from graphc.ir.types import DTYPE_NAMES, ArrayType, parse_type
 
 SIZES = {"N": 7, "M": 3, "K": 12}
@@ -59,6 +59,18 @@ def test_equal_expressions_are_equal_values():
     assert hash(2 * n) == hash(n + n)
     assert (2 * n) // 2 == n
     assert n - n == 0
+
+
+def test_multiples_of_a_divisor_leave_a_quotient():
+    n, m = symbol("N"), symbol("M")
+    assert (2 * n + 1) // 2 == n
+    assert (2 * n - 1) // 2 == n - 1
+    assert (4 * n + 6 * m + 3) % 2 == 1
+    assert (3 * n + m + 7) // 3 == n + (m + 7) // 3
+    for dim in ((6 * n - m - 5) // -3, (6 * n - m - 5) % -3, (4 * n + m) // 4, (4 * n + m) % 4):
+        assert isinstance(dim, SymbolicDim)
+    assert evaluate((6 * n - m - 5) // -3, {"N": 4, "M": 3}) == (24 - 3 - 5) // -3
+    assert evaluate((6 * n - m - 5) % -3, {"N": 4, "M": 3}) == (24 - 3 - 5) % -3
 
 
 def test_a_quotient_in_a_product_keeps_its_parentheses():
