@@ -1,7 +1,7 @@
 """Which values are finite whenever the inputs are, and whose zeros are those of a choice.
 
-Both decide where the reverse pass guards products 0 · ∞ (docs/decisions/040-zero-wins.md). `known` keeps what
-earlier calls found, so that a program is looked at once.
+Both decide where the reverse pass guards products 0 · ∞ (docs/decisions/040-zero-cotangents.md). `known`
+keeps what earlier calls found, so that a program is looked at once.
 """
 
 from __future__ import annotations

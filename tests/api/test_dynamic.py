@@ -153,6 +153,17 @@ def test_a_kernel_longer_than_the_signal_is_refused_where_numpy_would_exchange_t
                 refusing(np.ones(least - 1))
 
 
+def test_a_window_longer_than_its_axis_is_refused_by_the_call(backend):
+    def sums(x):
+        return np.sum(np.lib.stride_tricks.sliding_window_view(x, 3), axis=-1)
+
+    f = graphc.compile(sums, backend=backend, dynamic={"x": "f64[N]"})
+    for n in (3, 4, 7):
+        np.testing.assert_array_equal(f(np.arange(1.0, n + 1)), sums(np.arange(1.0, n + 1)))
+    with pytest.raises(graphc.ShapeError, match="too small"):
+        f(np.ones(2))
+
+
 def test_a_variance_of_too_few_elements_is_numpys(backend):
     f = graphc.compile(
         lambda x: (np.var(x, ddof=1), np.std(x, ddof=2)), backend=backend, dynamic={"x": "f64[N]"}
